@@ -1,0 +1,4 @@
+//! Homing: an endpoint picker for LLM inference gateways.
+#![forbid(unsafe_code)]
+
+pub mod model;

@@ -1,0 +1,11 @@
+//! Plain data that all other modules speak. Nothing here acts.
+
+mod decision;
+mod endpoint;
+mod engine;
+mod session;
+
+pub use decision::{Charges, Choice, Decision, EXPLAINED, Reason};
+pub use endpoint::{Endpoint, EndpointId};
+pub use engine::EngineReport;
+pub use session::{SessionKey, SessionSource};

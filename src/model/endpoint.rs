@@ -1,0 +1,53 @@
+//! An endpoint: one `ip:port` of the pool that can serve a request.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A small integer for an endpoint on the hot path: a slot, and the generation of its tenant.
+///
+/// A slot is reused after its endpoint has gone; the generation is not. Every write checks it, so a
+/// new tenant never inherits a booking, a block or a binding of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointId {
+    /// Index into the pool's tables.
+    pub slot: u32,
+    /// Counts the tenants of all slots, from 1.
+    pub generation: u32,
+}
+
+/// An endpoint as a source describes it: from a file, later from a pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// What makes it the same endpoint after a reload; from a file: name, address and port.
+    pub identity: Arc<str>,
+    /// The name that people read in explanations, metrics and logs.
+    pub name: Arc<str>,
+    /// Where requests go; printed as `ip:port` or `[v6]:port` in the destination header.
+    pub address: SocketAddr,
+    /// Labels, for people and for filters.
+    pub labels: BTreeMap<String, String>,
+    /// Its share relative to the others: divides its cost and enters rendezvous. 0 or less takes it out.
+    pub weight: f64,
+    /// Takes no new sessions, keeps those that it has.
+    pub draining: bool,
+}
+
+impl Endpoint {
+    /// An endpoint of weight 1 that is known by name, address and port.
+    pub fn new(name: &str, address: SocketAddr) -> Self {
+        Self {
+            identity: format!("{name}/{address}").into(),
+            name: name.into(),
+            address,
+            labels: BTreeMap::new(),
+            weight: 1.0,
+            draining: false,
+        }
+    }
+
+    /// Whether it may serve anything at all.
+    pub fn is_eligible(&self) -> bool {
+        self.weight > 0.0
+    }
+}
