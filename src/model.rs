@@ -3,9 +3,11 @@
 mod decision;
 mod endpoint;
 mod engine;
+mod request;
 mod session;
 
 pub use decision::{Charges, Choice, Decision, EXPLAINED, Reason};
 pub use endpoint::{Endpoint, EndpointId};
 pub use engine::EngineReport;
+pub use request::{Now, Prompt, Request};
 pub use session::{SessionKey, SessionSource};
