@@ -1,4 +1,5 @@
 //! Homing: an endpoint picker for LLM inference gateways.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod model;

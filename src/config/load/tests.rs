@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{Affinity, ByteSize, ScorerKind};
+
+fn problems(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(parsed) => panic!("accepted: {parsed:?}"),
+        Err(error) => error.problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn the_document_of_the_contract_is_the_defaults() {
+    let text = "
+apiVersion: homing.dev/v1alpha1
+kind: PickerConfig
+sessions:
+  headers: [x-session-id, x-session-affinity]
+  generate: true
+  affinity: soft
+  idleTimeout: 1h
+  maxSessions: 1000000
+scorers:
+  sessionAffinity: {weight: 1}
+  prefixLocality: {weight: 2, loadGrowth: 0.05}
+  queueDepth: {weight: 1}
+prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
+limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
+engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}
+";
+    assert_eq!(parse(text), Ok(Parsed { config: PickerConfig::default(), warnings: vec![] }));
+}
+
+#[test]
+fn nothing_at_all_is_the_defaults() {
+    for text in ["", "\n", "# only a remark\n", "---\n", "{}", "sessions:\nscorers:\n  queueDepth:\n"] {
+        assert_eq!(parse(text).map(|parsed| parsed.config), Ok(PickerConfig::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn the_defaults_round_trip() {
+    let text = serde_json::to_string(&PickerConfig::default()).expect("plain data");
+    assert_eq!(parse(&text).map(|parsed| parsed.config), Ok(PickerConfig::default()));
+}
+
+#[test]
+fn what_a_document_says_is_taken() {
+    let text = "
+sessions: {affinity: hard, idleTimeout: 1m 30s, headers: [X-Chat]}
+scorers: {queueDepth: {weight: 0.5}}
+limits: {requestBody: 4096, bufferedBodies: 500KB}
+";
+    let config = parse(text).expect("a valid document").config;
+    assert_eq!(config.sessions.affinity, Affinity::Hard);
+    assert_eq!(config.sessions.idle_timeout, Duration::from_secs(90));
+    assert_eq!(config.sessions.headers, ["x-chat"]);
+    assert_eq!(ScorerKind::ALL.map(|kind| config.scorers.weight(kind)), [1.0, 2.0, 0.5]);
+    assert_eq!(config.limits.request_body, ByteSize(4096));
+    assert_eq!(config.limits.buffered_bodies, ByteSize(500_000));
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_path_its_place_and_the_nearest_name() {
+    let text = "scorers:\n  prefixLocality:\n    wieght: 2\n";
+    assert_eq!(problems(text), ["3:5: scorers.prefixLocality.wieght: unknown field (did you mean `weight`?)"]);
+}
+
+#[test]
+fn every_problem_is_listed_in_the_order_of_the_lines() {
+    let text = "\
+sesions: {}
+sessions:
+  affinity: sfot
+  maxSessions: -1
+  idleTimeout: 5
+  headers: [x a, x-b, X-B]
+scorers:
+  queueDepth: {weight: -1}
+limits:
+  requestBody: much
+engineMetrics:
+  interval: 1ms
+  path: metrics
+";
+    assert_eq!(
+        problems(text),
+        [
+            "1:1: sesions: unknown field (did you mean `sessions`?)",
+            "3:13: sessions.affinity: unknown variant `sfot`, expected one of `soft`, `hard`, `off`",
+            "4:16: sessions.maxSessions: invalid value: integer `-1`, expected usize",
+            "5:16: sessions.idleTimeout: invalid type: integer `5`, expected a string; write a number with its unit, \
+             such as 500ms or 10s",
+            "6:13: sessions.headers[0]: `x a` is not a header name: use letters, digits and hyphens",
+            "6:23: sessions.headers[2]: `x-b` is listed twice: remove one",
+            "8:24: scorers.queueDepth.weight: is -1, must be a finite number of 0 or more; 0 turns the scorer off",
+            "10:16: limits.requestBody: `much` is not a size: write a whole number with B, KB, MB, GB, KiB, MiB or \
+             GiB, such as 32MiB",
+            "12:13: engineMetrics.interval: is 1ms, must be at least 50ms",
+            "13:9: engineMetrics.path: `metrics` is not a path: start it with /, such as /metrics",
+        ]
+    );
+}
+
+#[test]
+fn every_range_has_two_ends() {
+    for (field, wrong) in [
+        ("sessions: {headers: []}", "sessions.headers"),
+        ("sessions: {maxSessions: 0}", "sessions.maxSessions"),
+        ("sessions: {idleTimeout: 0s}", "sessions.idleTimeout"),
+        ("scorers: {prefixLocality: {weight: .nan}}", "scorers.prefixLocality.weight"),
+        ("scorers: {prefixLocality: {weight: .inf}}", "scorers.prefixLocality.weight"),
+        ("scorers: {prefixLocality: {loadGrowth: 1.5}}", "scorers.prefixLocality.loadGrowth"),
+        ("prefixIndex: {blockBytes: 63}", "prefixIndex.blockBytes"),
+        ("prefixIndex: {blockBytes: 65537}", "prefixIndex.blockBytes"),
+        ("prefixIndex: {bytesPerToken: 0}", "prefixIndex.bytesPerToken"),
+        ("prefixIndex: {bytesPerToken: 65}", "prefixIndex.bytesPerToken"),
+        ("prefixIndex: {defaultCacheTokens: 0}", "prefixIndex.defaultCacheTokens"),
+        ("limits: {requestBody: 1}", "limits.requestBody"),
+        ("limits: {bufferedBodies: 1MiB}", "limits.bufferedBodies"),
+        ("limits: {bodyWait: 0s}", "limits.bodyWait"),
+        ("engineMetrics: {timeout: 0s}", "engineMetrics.timeout"),
+        ("apiVersion: homing.dev/v2", "apiVersion"),
+        ("kind: Picker", "kind"),
+        ("sessions: 3", "sessions"),
+        ("scorers: [1]", "scorers"),
+    ] {
+        let error = parse(field).expect_err(field);
+        assert_eq!(error.problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [wrong], "{field}");
+        assert_eq!(error.problems[0].line, 1, "{field}");
+    }
+}
+
+#[test]
+fn broken_yaml_says_where() {
+    let error = parse("sessions:\n  headers: [a, b\nlimits: {}\n").expect_err("an open bracket");
+    assert!(error.problems[0].line >= 2, "{error}");
+    let error = parse("sessions: {generate: true}\nsessions: {generate: false}\n").expect_err("twice the same name");
+    assert_eq!(error.problems[0].line, 2, "{error}");
+}
+
+#[test]
+fn the_reference_pickers_document_gives_the_defaults_and_a_warning() {
+    let text = "
+apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+plugins: [{type: queue-scorer}]
+schedulingProfiles: [{name: default}]
+";
+    let parsed = parse(text).expect("accepted");
+    assert_eq!(parsed.config, PickerConfig::default());
+    assert_eq!(parsed.warnings.len(), 1);
+    assert!(parsed.warnings[0].contains("plugins, schedulingProfiles ignored"), "{:?}", parsed.warnings);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>()) {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_yaml_makes_it_panic(text in "([a-z]{1,9}|sessions|scorers|[ \\n:\\[\\]{},.&*<>|!'\"#-]|[0-9]{1,3}){0,60}") {
+        let _ = parse(&text);
+    }
+}

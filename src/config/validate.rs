@@ -1,0 +1,101 @@
+//! Ranges: what the types alone do not rule out.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::uri::PathAndQuery;
+
+use super::byte_size::ByteSize;
+use super::schema::{EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions};
+
+/// Session headers looked for in each request: a handful, because each costs a look.
+const HEADERS: RangeInclusive<usize> = 1..=16;
+
+/// Below 64 bytes the index outgrows the prompts; above 64 KiB hardly a prompt fills a block.
+const BLOCK_BYTES: RangeInclusive<usize> = 64..=65_536;
+
+/// Calls `note` with the field and the way to mend it, for every value out of range.
+pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
+    // Taken apart without `..`, so that a new field does not compile before somebody thought of its range.
+    let PickerConfig { api_version: _, kind: _, sessions, scorers, prefix_index, limits, engine_metrics } = config;
+    let note = &mut note;
+
+    let Sessions { headers, generate: _, affinity: _, idle_timeout, max_sessions } = sessions;
+    within("sessions.headers", headers.len(), HEADERS, "names", note);
+    for (index, name) in headers.iter().enumerate() {
+        let field = format!("sessions.headers[{index}]");
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            note(&field, format!("`{name}` is not a header name: use letters, digits and hyphens"));
+        } else if headers[..index].contains(name) {
+            note(&field, format!("`{name}` is listed twice: remove one"));
+        }
+    }
+    at_least("sessions.idleTimeout", *idle_timeout, Duration::from_secs(1), note);
+    if *max_sessions == 0 {
+        note("sessions.maxSessions", "must be at least 1; to ignore sessions set sessions.affinity to off".into());
+    }
+
+    let Scorers { session_affinity, prefix_locality, queue_depth } = scorers;
+    let Scorer { weight: session_weight } = session_affinity;
+    let PrefixLocality { weight: prefix_weight, load_growth } = prefix_locality;
+    let Scorer { weight: queue_weight } = queue_depth;
+    for (field, weight) in [
+        ("scorers.sessionAffinity.weight", session_weight),
+        ("scorers.prefixLocality.weight", prefix_weight),
+        ("scorers.queueDepth.weight", queue_weight),
+    ] {
+        if !(weight.is_finite() && *weight >= 0.0) {
+            note(field, format!("is {weight}, must be a finite number of 0 or more; 0 turns the scorer off"));
+        }
+    }
+    if !(0.0..=1.0).contains(load_growth) {
+        note("scorers.prefixLocality.loadGrowth", format!("is {load_growth}, must be between 0 and 1"));
+    }
+
+    let PrefixIndex { block_bytes, bytes_per_token, default_cache_tokens } = prefix_index;
+    within("prefixIndex.blockBytes", *block_bytes, BLOCK_BYTES, "bytes", note);
+    if !(*bytes_per_token > 0.0 && *bytes_per_token <= 64.0) {
+        note("prefixIndex.bytesPerToken", format!("is {bytes_per_token}, must be above 0 and at most 64; 4 is usual"));
+    }
+    if *default_cache_tokens == 0 {
+        note("prefixIndex.defaultCacheTokens", "must be at least 1; 500000 is usual".into());
+    }
+
+    let Limits { request_body, buffered_bodies, body_wait } = limits;
+    if *request_body < ByteSize(1 << 10) {
+        note("limits.requestBody", format!("is {request_body}, must be at least 1KiB; 32MiB is usual"));
+    }
+    if buffered_bodies < request_body {
+        let fix = format!("is {buffered_bodies}, must be at least limits.requestBody ({request_body}): raise it");
+        note("limits.bufferedBodies", fix);
+    }
+    at_least("limits.bodyWait", *body_wait, Duration::from_millis(1), note);
+
+    let EngineMetrics { enabled: _, interval, timeout, path } = engine_metrics;
+    at_least("engineMetrics.interval", *interval, Duration::from_millis(50), note);
+    at_least("engineMetrics.timeout", *timeout, Duration::from_millis(10), note);
+    if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() {
+        note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics"));
+    }
+}
+
+fn within(
+    field: &str,
+    value: usize,
+    range: RangeInclusive<usize>,
+    unit: impl Display,
+    note: &mut impl FnMut(&str, String),
+) {
+    if !range.contains(&value) {
+        note(field, format!("has {value} {unit}, must be between {} and {}", range.start(), range.end()));
+    }
+}
+
+fn at_least(field: &str, value: Duration, least: Duration, note: &mut impl FnMut(&str, String)) {
+    if value < least {
+        let (value, least) = (humantime::format_duration(value), humantime::format_duration(least));
+        note(field, format!("is {value}, must be at least {least}"));
+    }
+}
