@@ -1,5 +1,6 @@
 //! Homing: an endpoint picker for LLM inference gateways.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod model;
