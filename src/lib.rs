@@ -4,3 +4,5 @@
 pub mod cli;
 pub mod config;
 pub mod model;
+pub mod routing;
+pub mod state;

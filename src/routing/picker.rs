@@ -1,0 +1,100 @@
+//! The lowest cost wins; near-ties go to the less busy, then to rendezvous.
+
+use crate::model::{Charges, EXPLAINED};
+
+use super::context::{Candidate, PickContext};
+use super::registry::Scorers;
+use super::rendezvous;
+
+/// A near-tie is a difference of at most this share of the lowest cost (or of one block's cost).
+const NEAR_TIE_SHARE: f64 = 0.01;
+/// Among near-ties a lower n wins only if it is lower by more than this many requests ...
+const CLEARLY_FEWER: u32 = 2;
+/// ... and by more than this share: small differences are noise, and rendezvous is worth more than noise.
+const CLEARLY_LESS: f64 = 0.25;
+
+/// One candidate and what it would cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// Index into the context's candidates.
+    pub candidate: usize,
+    /// All charges and the penalty, divided by the endpoint's weight.
+    pub cost: f64,
+    /// What each scorer charged.
+    pub charges: Charges,
+}
+
+/// The winner, and the best of the others for the explanation.
+#[derive(Clone, Copy, Debug)]
+pub struct Pick {
+    /// The winner first, then the others by cost; `None` fills the rest.
+    pub best: [Option<Scored>; EXPLAINED],
+}
+
+/// Scores all candidates into `scratch` and picks one; `None` only where there are no candidates.
+pub fn pick(scorers: &Scorers, context: &PickContext<'_>, scratch: &mut Vec<Scored>) -> Option<Pick> {
+    scratch.clear();
+    scratch.extend(context.candidates.iter().enumerate().map(|(index, candidate)| {
+        let charges = scorers.charge(context, candidate);
+        let Charges { session_affinity, prefix_locality, queue_depth } = charges;
+        let cost = (session_affinity + prefix_locality + queue_depth + candidate.penalty) / candidate.weight;
+        Scored { candidate: index, cost, charges }
+    }));
+    let winner = winner(context, scorers.block_cost(context.block_tokens), scratch)?;
+    Some(Pick { best: best(scratch, winner) })
+}
+
+/// The least loaded candidate, by rendezvous among equals: what is left when scoring failed.
+pub fn least_loaded(context: &PickContext<'_>) -> Option<Pick> {
+    let load = |candidate: &Candidate| (candidate.waiting_tokens + candidate.penalty) / candidate.weight;
+    let (index, candidate) = context.candidates.iter().enumerate().min_by(|(_, a), (_, b)| {
+        load(a).total_cmp(&load(b)).then_with(|| rendezvous_score(context, b).total_cmp(&rendezvous_score(context, a)))
+    })?;
+    let charges = Charges { queue_depth: candidate.waiting_tokens, ..Charges::default() };
+    let mut best = [None; EXPLAINED];
+    best[0] = Some(Scored { candidate: index, cost: load(candidate), charges });
+    Some(Pick { best })
+}
+
+fn winner(context: &PickContext<'_>, block_cost: f64, scored: &[Scored]) -> Option<Scored> {
+    let lowest = scored.iter().map(|scored| scored.cost).min_by(f64::total_cmp)?;
+    let near = lowest + block_cost.max(lowest * NEAR_TIE_SHARE);
+    let candidate = |scored: &Scored| &context.candidates[scored.candidate];
+    let tied = || scored.iter().filter(|scored| scored.cost <= near);
+    let fewest = tied().map(|scored| candidate(scored).in_flight).min()?;
+    tied()
+        .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest))
+        .max_by(|a, b| rendezvous_score(context, candidate(a)).total_cmp(&rendezvous_score(context, candidate(b))))
+        .copied()
+}
+
+fn clearly_busier(in_flight: u32, fewest: u32) -> bool {
+    in_flight > fewest + CLEARLY_FEWER && f64::from(fewest) < f64::from(in_flight) * (1.0 - CLEARLY_LESS)
+}
+
+fn rendezvous_score(context: &PickContext<'_>, candidate: &Candidate) -> f64 {
+    rendezvous::score(context.tie_key, candidate.placement, candidate.weight)
+}
+
+/// The winner and the cheapest of the others, by insertion into a fixed array.
+fn best(scored: &[Scored], winner: Scored) -> [Option<Scored>; EXPLAINED] {
+    let mut best = [None; EXPLAINED];
+    best[0] = Some(winner);
+    for &next in scored.iter().filter(|scored| scored.candidate != winner.candidate) {
+        let mut carried = next;
+        for place in &mut best[1..] {
+            match place {
+                Some(held) if held.cost <= carried.cost => {}
+                Some(held) => std::mem::swap(held, &mut carried),
+                None => {
+                    *place = Some(carried);
+                    break;
+                }
+            }
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! From configuration to scorers: the one place that knows them all.
+
+use crate::config::{ScorerKind, Scorers as ScorersConfig};
+use crate::model::Charges;
+
+use super::context::{Candidate, PickContext};
+use super::scorers::{PrefixLocality, QueueDepth, Scorer, SessionAffinity};
+
+/// The scorers of one configuration, in the order of [`ScorerKind::ALL`].
+pub struct Scorers {
+    scorers: Vec<(ScorerKind, Box<dyn Scorer>)>,
+    /// What one token of the prompt costs on an idle endpoint that lacks it.
+    uncached_token_cost: f64,
+}
+
+impl Scorers {
+    /// Builds every scorer that `config` configures.
+    pub fn new(config: &ScorersConfig) -> Self {
+        let scorers = ScorerKind::ALL.into_iter().map(|kind| (kind, build(kind, config))).collect();
+        Self { scorers, uncached_token_cost: config.prefix_locality.weight }
+    }
+
+    /// What each scorer charges for `candidate`, in tokens.
+    pub fn charge(&self, context: &PickContext<'_>, candidate: &Candidate) -> Charges {
+        let mut charges = Charges::default();
+        for (kind, scorer) in &self.scorers {
+            *row(&mut charges, *kind) = scorer.charge(context, candidate);
+        }
+        charges
+    }
+
+    /// Tokens that one missing block of `block_tokens` costs: the grain of a near-tie.
+    pub fn block_cost(&self, block_tokens: f64) -> f64 {
+        self.uncached_token_cost * block_tokens
+    }
+
+    /// Whether the body of a request can change a pick at all.
+    pub fn read_bodies(&self) -> bool {
+        self.uncached_token_cost > 0.0
+    }
+
+    /// Scorers whose first charge panics, to show that a pick survives it.
+    #[cfg(test)]
+    pub fn panicking() -> Self {
+        struct Panics;
+        impl Scorer for Panics {
+            fn charge(&self, _: &PickContext<'_>, _: &Candidate) -> f64 {
+                panic!("a scorer with a bug")
+            }
+        }
+        Self { scorers: vec![(ScorerKind::QueueDepth, Box::new(Panics))], uncached_token_cost: 2.0 }
+    }
+}
+
+fn build(kind: ScorerKind, config: &ScorersConfig) -> Box<dyn Scorer> {
+    let ScorersConfig { session_affinity, prefix_locality, queue_depth } = config;
+    match kind {
+        ScorerKind::SessionAffinity => Box::new(SessionAffinity { weight: session_affinity.weight }),
+        ScorerKind::PrefixLocality => {
+            Box::new(PrefixLocality { weight: prefix_locality.weight, load_growth: prefix_locality.load_growth })
+        }
+        ScorerKind::QueueDepth => Box::new(QueueDepth { weight: queue_depth.weight }),
+    }
+}
+
+fn row(charges: &mut Charges, kind: ScorerKind) -> &mut f64 {
+    match kind {
+        ScorerKind::SessionAffinity => &mut charges.session_affinity,
+        ScorerKind::PrefixLocality => &mut charges.prefix_locality,
+        ScorerKind::QueueDepth => &mut charges.queue_depth,
+    }
+}

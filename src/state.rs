@@ -1,0 +1,31 @@
+//! What the picker remembers between requests.
+//!
+//! ```text
+//!   sources --PoolWriter--> PoolSnapshot --PoolReader--> pick
+//!                             Member = Endpoint + LoadCell (bookings, failures, speed) + Lane (its blocks)
+//!   PrefixIndex  block hash -> who holds it        Sessions  digest -> home
+//!   Estimates    learned means                     DecisionLog  the last explanations
+//! ```
+//!
+//! Readers and writers are different types; a pick takes no lock that a writer can hold for long.
+//! Clocks are arguments.
+
+mod average;
+mod decisions;
+mod estimates;
+mod failures;
+mod foreign;
+mod ledger;
+mod load;
+mod pool;
+mod prefix;
+mod sessions;
+
+pub use decisions::DecisionLog;
+pub use estimates::Estimates;
+pub use failures::Outcome;
+pub use ledger::Booking;
+pub use load::LoadCell;
+pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
+pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt};
+pub use sessions::{Session, SessionDigest, Sessions};

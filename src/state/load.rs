@@ -1,0 +1,136 @@
+//! The load of one endpoint: a cell of atomics that survives pool snapshots.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::model::EngineReport;
+
+use super::average::Average;
+use super::failures::{Failures, Outcome};
+use super::foreign::Foreign;
+
+/// Prefill speed until an endpoint has shown its own, in tokens per second.
+const FIRST_PREFILL_SPEED: f64 = 10_000.0;
+/// One sample in ten: an engine's speed changes with its load, within seconds.
+const SPEED_SHARE: f64 = 0.1;
+/// Below so many uncached tokens the time to first byte says more about the network than about prefill.
+const TELLING_TOKENS: f64 = 1024.0;
+
+/// Bookings, failures and learned speed of one endpoint.
+#[derive(Debug)]
+pub struct LoadCell {
+    waiting_tokens: AtomicU64,
+    waiting_requests: AtomicU32,
+    most_waiting_requests: AtomicU32,
+    in_flight: AtomicU32,
+    most_in_flight: AtomicU32,
+    foreign: Foreign,
+    foreign_waiting: AtomicU32,
+    foreign_running: AtomicU32,
+    prefill_speed: Average,
+    failures: Failures,
+}
+
+impl Default for LoadCell {
+    fn default() -> Self {
+        Self {
+            waiting_tokens: AtomicU64::new(0),
+            waiting_requests: AtomicU32::new(0),
+            most_waiting_requests: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            most_in_flight: AtomicU32::new(0),
+            foreign: Foreign::default(),
+            foreign_waiting: AtomicU32::new(0),
+            foreign_running: AtomicU32::new(0),
+            prefill_speed: Average::new(FIRST_PREFILL_SPEED, SPEED_SHARE),
+            failures: Failures::default(),
+        }
+    }
+}
+
+impl LoadCell {
+    /// Tokens that we sent there and whose first byte has not come back.
+    pub fn booked_tokens(&self) -> u64 {
+        self.waiting_tokens.load(Relaxed)
+    }
+
+    /// Requests that we have in flight there.
+    pub fn booked_requests(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Q: booked tokens, and what others made wait there at `mean_uncached` tokens a request.
+    pub fn waiting_tokens(&self, mean_uncached: f64) -> f64 {
+        self.booked_tokens() as f64 + f64::from(self.foreign_waiting.load(Relaxed)) * mean_uncached
+    }
+
+    /// n: our requests in flight, and what others run there.
+    pub fn in_flight(&self) -> u32 {
+        self.booked_requests().saturating_add(self.foreign_running.load(Relaxed))
+    }
+
+    /// Prefill speed in tokens per second.
+    pub fn prefill_speed(&self) -> f64 {
+        self.prefill_speed.get().max(1.0)
+    }
+
+    /// Share of recent requests that failed, 0 to 1.
+    pub fn failure_share(&self, now: Instant) -> f64 {
+        self.failures.share(now)
+    }
+
+    /// Whether its sessions should treat it as gone.
+    pub fn is_gone(&self) -> bool {
+        self.failures.is_gone()
+    }
+
+    /// Counts how a request ended.
+    pub fn count(&self, outcome: Outcome, now: Instant) {
+        self.failures.count(outcome, now);
+    }
+
+    /// Learns the prefill speed: `tokens`, queued and own, took `time` to the first byte.
+    pub fn learn_speed(&self, tokens: f64, own_tokens: f64, time: Duration) {
+        if own_tokens >= TELLING_TOKENS && !time.is_zero() {
+            self.prefill_speed.sample(tokens / time.as_secs_f64());
+        }
+    }
+
+    /// Corrects the load by what the engine says of itself.
+    pub fn observe(&self, report: &EngineReport) {
+        let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
+        let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
+        let (waiting, running) = self.foreign.observe(
+            report.waiting.unwrap_or(0),
+            report.running.unwrap_or(0),
+            most_waiting,
+            most_in_flight,
+        );
+        self.foreign_waiting.store(waiting, Relaxed);
+        self.foreign_running.store(running, Relaxed);
+    }
+
+    /// Falls back to our own bookings: nothing fresh is known of the engine.
+    pub fn forget_reports(&self) {
+        self.foreign.reset();
+        self.foreign_waiting.store(0, Relaxed);
+        self.foreign_running.store(0, Relaxed);
+    }
+
+    pub(super) fn book(&self, tokens: u64) {
+        self.waiting_tokens.fetch_add(tokens, Relaxed);
+        let waiting = self.waiting_requests.fetch_add(1, Relaxed) + 1;
+        self.most_waiting_requests.fetch_max(waiting, Relaxed);
+        let in_flight = self.in_flight.fetch_add(1, Relaxed) + 1;
+        self.most_in_flight.fetch_max(in_flight, Relaxed);
+    }
+
+    pub(super) fn release_waiting(&self, tokens: u64) {
+        self.waiting_tokens.fetch_sub(tokens, Relaxed);
+        self.waiting_requests.fetch_sub(1, Relaxed);
+    }
+
+    pub(super) fn release(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,160 @@
+//! The index that picks read.
+
+use std::collections::HashMap;
+
+use parking_lot::RwLock;
+
+use super::holders::{Holders, slots, words_for};
+use super::lane::Lane;
+
+/// A lock covers one block's entry for as long as it takes to copy a set of slots.
+const SHARDS: usize = 64;
+/// Bytes of one (block, endpoint) pair: an entry of the index and a node and an entry of the lane, with
+/// the slack of their tables. An estimate for the gauge, not an accounting.
+const BYTES_PER_BLOCK: usize = 80;
+
+type Shard = HashMap<u64, Holders, ahash::RandomState>;
+
+/// Which endpoints hold which blocks.
+#[derive(Debug)]
+pub struct PrefixIndex {
+    shards: Box<[RwLock<Shard>]>,
+}
+
+/// Room for lookups, kept between them.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    holding: Vec<u64>,
+    probed: Vec<u64>,
+}
+
+impl Default for PrefixIndex {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+}
+
+impl PrefixIndex {
+    /// How many blocks of `chain` each endpoint holds from its head on: `depths[slot]`.
+    ///
+    /// Looks up few blocks: those who hold a block hold all before it, so a probe that finds the same
+    /// holders as before settles everything between, and a binary search finds where one drops out.
+    pub fn depths(&self, chain: &[u64], depths: &mut [u32], scratch: &mut Scratch) {
+        depths.fill(0);
+        let words = words_for(depths.len());
+        let Scratch { holding, probed } = scratch;
+        holding.clear();
+        holding.resize(words, u64::MAX);
+        probed.resize(words, 0);
+        // `holding` hold all of chain[..held]; at least one of them lacks chain[..missing].
+        let mut held = 0;
+        let mut stride = 1;
+        while held < chain.len() && holding.iter().any(|word| *word != 0) {
+            let mut missing = (held + stride).min(chain.len());
+            if self.still_hold(chain[missing - 1], holding, probed) {
+                held = missing;
+                stride *= 2;
+                continue;
+            }
+            while missing - held > 1 {
+                let middle = held + (missing - held) / 2;
+                if self.still_hold(chain[middle - 1], holding, probed) { held = middle } else { missing = middle }
+            }
+            // Everybody holds `held` blocks; `probed` becomes those who hold one more.
+            self.still_hold(chain[missing - 1], holding, probed);
+            for (holding, kept) in holding.iter_mut().zip(&*probed) {
+                *holding &= !kept;
+            }
+            settle(holding, held, depths);
+            holding.copy_from_slice(probed);
+            held = missing;
+            stride = 1;
+        }
+        settle(holding, held, depths);
+    }
+
+    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks.
+    ///
+    /// Touches from tail to head, so that a tail is always older than its head.
+    pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) {
+        let chain = &chain[..chain.len().min(capacity)];
+        let mut blocks = lane.blocks.lock();
+        if blocks.is_closed() {
+            return;
+        }
+        for &hash in chain.iter().rev() {
+            if blocks.touch(hash) {
+                self.insert(hash, lane.slot());
+            }
+        }
+        while blocks.len() > capacity {
+            let Some(hash) = blocks.evict() else { break };
+            self.remove(hash, lane.slot());
+        }
+    }
+
+    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere.
+    pub fn retract(&self, lane: &Lane, chain: &[u64]) {
+        let mut blocks = lane.blocks.lock();
+        for &hash in chain {
+            if blocks.remove(hash) {
+                self.remove(hash, lane.slot());
+            }
+        }
+    }
+
+    /// Forgets all that `lane` held; for good if its endpoint left the pool.
+    pub fn forget(&self, lane: &Lane, close: bool) {
+        let mut blocks = lane.blocks.lock();
+        for hash in blocks.drain(close) {
+            self.remove(hash, lane.slot());
+        }
+    }
+
+    /// Estimated bytes that `blocks` blocks of all lanes take.
+    pub fn bytes(blocks: usize) -> usize {
+        blocks * BYTES_PER_BLOCK
+    }
+
+    /// Writes who of `holding` holds `hash` into `probed`; returns whether that is all of them.
+    fn still_hold(&self, hash: u64, holding: &[u64], probed: &mut [u64]) -> bool {
+        match self.shard(hash).read().get(&hash) {
+            Some(holders) => holders.write(probed),
+            None => probed.fill(0),
+        }
+        let mut same = true;
+        for (probed, holding) in probed.iter_mut().zip(holding) {
+            *probed &= holding;
+            same &= *probed == *holding;
+        }
+        same
+    }
+
+    fn insert(&self, hash: u64, slot: u32) {
+        self.shard(hash).write().entry(hash).and_modify(|holders| holders.insert(slot)).or_insert(Holders::One(slot));
+    }
+
+    fn remove(&self, hash: u64, slot: u32) {
+        let mut shard = self.shard(hash).write();
+        if let Some(holders) = shard.get_mut(&hash)
+            && !holders.remove(slot)
+        {
+            shard.remove(&hash);
+        }
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<Shard> {
+        &self.shards[hash as usize % SHARDS]
+    }
+}
+
+fn settle(words: &[u64], depth: usize, depths: &mut [u32]) {
+    for slot in slots(words) {
+        if let Some(place) = depths.get_mut(slot as usize) {
+            *place = u32::try_from(depth).unwrap_or(u32::MAX);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

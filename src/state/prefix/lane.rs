@@ -1,0 +1,150 @@
+//! One endpoint's blocks by age: which it holds, and which it would evict next.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+/// No block.
+const NIL: u32 = u32::MAX;
+
+/// The blocks of one endpoint. Written after picks, under its own lock; picks never read it.
+#[derive(Debug)]
+pub struct Lane {
+    slot: u32,
+    pub(super) blocks: Mutex<Blocks>,
+}
+
+/// A least-recently-used list in a slab, with a map from hash to place.
+#[derive(Debug)]
+pub struct Blocks {
+    places: HashMap<u64, u32, ahash::RandomState>,
+    slab: Vec<Node>,
+    free: Vec<u32>,
+    newest: u32,
+    oldest: u32,
+    /// Gone: its endpoint left the pool, and nothing may be credited to it again.
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    hash: u64,
+    newer: u32,
+    older: u32,
+}
+
+// === impl Lane ===
+
+impl Lane {
+    /// An empty lane for the endpoint in `slot`.
+    pub fn new(slot: u32) -> Self {
+        let blocks = Blocks {
+            places: HashMap::default(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            newest: NIL,
+            oldest: NIL,
+            closed: false,
+        };
+        Self { slot, blocks: Mutex::new(blocks) }
+    }
+
+    /// The slot that stands for it in sets of holders.
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// Blocks held now.
+    pub fn len(&self) -> usize {
+        self.blocks.lock().places.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+// === impl Blocks ===
+
+impl Blocks {
+    /// Blocks held now.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether the endpoint has left the pool.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Makes `hash` the newest; returns whether it is new.
+    pub fn touch(&mut self, hash: u64) -> bool {
+        if let Some(&place) = self.places.get(&hash) {
+            self.unlink(place);
+            self.link_newest(place);
+            return false;
+        }
+        let node = Node { hash, newer: NIL, older: NIL };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.slab[place as usize] = node;
+                place
+            }
+            None => {
+                self.slab.push(node);
+                u32::try_from(self.slab.len() - 1).expect("a lane's capacity is far below 2^32 blocks")
+            }
+        };
+        self.places.insert(hash, place);
+        self.link_newest(place);
+        true
+    }
+
+    /// Takes the oldest block out.
+    pub fn evict(&mut self) -> Option<u64> {
+        let node = *self.slab.get(self.oldest as usize)?;
+        self.remove(node.hash);
+        Some(node.hash)
+    }
+
+    /// Takes one block out; returns whether it was held.
+    pub fn remove(&mut self, hash: u64) -> bool {
+        let Some(place) = self.places.remove(&hash) else { return false };
+        self.unlink(place);
+        self.free.push(place);
+        true
+    }
+
+    /// Takes everything out, and for good if `close`.
+    pub fn drain(&mut self, close: bool) -> Vec<u64> {
+        self.closed |= close;
+        self.slab.clear();
+        self.free.clear();
+        (self.newest, self.oldest) = (NIL, NIL);
+        self.places.drain().map(|(hash, _)| hash).collect()
+    }
+
+    fn link_newest(&mut self, place: u32) {
+        let before = self.newest;
+        self.slab[place as usize].older = before;
+        self.slab[place as usize].newer = NIL;
+        match self.slab.get_mut(before as usize) {
+            Some(node) => node.newer = place,
+            None => self.oldest = place,
+        }
+        self.newest = place;
+    }
+
+    fn unlink(&mut self, place: u32) {
+        let Node { newer, older, .. } = self.slab[place as usize];
+        match self.slab.get_mut(newer as usize) {
+            Some(node) => node.older = older,
+            None => self.newest = older,
+        }
+        match self.slab.get_mut(older as usize) {
+            Some(node) => node.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+}

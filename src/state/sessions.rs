@@ -1,0 +1,142 @@
+//! Where each session lives: a bounded table of digests.
+//!
+//! A hit takes a shard's read lock and refreshes an atomic; an insert may evict. Eviction follows a queue
+//! of keys by last use as it was when they were queued (a second chance for those used since), so an
+//! insert does bounded work and the table never grows past its bound.
+
+mod digest;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use crate::model::{EndpointId, SessionKey};
+
+pub use digest::SessionDigest;
+
+/// An insert into a full table looks at no more than so many entries.
+const INSPECTED_PER_INSERT: usize = 16;
+/// The grain of last uses: 32 bits of it last for 13 years.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is known of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Where it lives.
+    pub home: EndpointId,
+    /// Tokens of its last prompt.
+    pub prompt_tokens: u32,
+    /// Tokens of its last answer, which the next prompt will contain and the prefix index cannot see.
+    pub answer_tokens: u32,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Sessions {
+    entries: DashMap<SessionKey, Entry, ahash::RandomState>,
+    /// Keys in the order of their last use when queued.
+    queue: Mutex<VecDeque<(SessionKey, u32)>>,
+    /// Last uses are ticks since then.
+    epoch: Instant,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: Session,
+    last_use: AtomicU32,
+}
+
+impl Session {
+    /// Tokens of its whole context.
+    pub fn context_tokens(&self) -> f64 {
+        f64::from(self.prompt_tokens) + f64::from(self.answer_tokens)
+    }
+}
+
+impl Sessions {
+    /// An empty table; `epoch` is the earliest moment that it will be told of.
+    pub fn new(epoch: Instant) -> Self {
+        Self { entries: DashMap::default(), queue: Mutex::default(), epoch }
+    }
+
+    /// The session, unless it is unknown or has been idle for `idle_timeout`; a hit refreshes it.
+    pub fn get(&self, key: SessionKey, now: Instant, idle_timeout: Duration) -> Option<Session> {
+        let ticks = self.ticks(now);
+        let entry = self.entries.get(&key)?;
+        let last_use = entry.last_use.load(Relaxed);
+        if is_idle(last_use, ticks, idle_timeout) {
+            return None;
+        }
+        entry.last_use.fetch_max(ticks, Relaxed);
+        Some(entry.session)
+    }
+
+    /// Binds the session or renews what is known of it; at most `max` sessions are kept.
+    pub fn bind(&self, key: SessionKey, session: Session, now: Instant, idle_timeout: Duration, max: usize) {
+        let ticks = self.ticks(now);
+        let known = self.entries.insert(key, Entry { session, last_use: AtomicU32::new(ticks) }).is_some();
+        if known {
+            return;
+        }
+        let mut queue = self.queue.lock();
+        queue.push_back((key, ticks));
+        self.evict(&mut queue, ticks, idle_timeout, max.max(1));
+    }
+
+    /// Adds the tokens of the answer that the session's home has just generated.
+    pub fn answered(&self, key: SessionKey, home: EndpointId, answer_tokens: u32, now: Instant) {
+        if let Some(mut entry) = self.entries.get_mut(&key)
+            && entry.session.home == home
+        {
+            entry.session.answer_tokens = answer_tokens;
+            entry.last_use.fetch_max(self.ticks(now), Relaxed);
+        }
+    }
+
+    /// Sessions kept now.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn evict(&self, queue: &mut VecDeque<(SessionKey, u32)>, ticks: u32, idle_timeout: Duration, max: usize) {
+        for _ in 0..INSPECTED_PER_INSERT {
+            let Some(&(key, queued)) = queue.front() else { return };
+            let over = queue.len() > max;
+            let last_use = self.entries.get(&key).map_or(queued, |entry| entry.last_use.load(Relaxed));
+            if !over && !is_idle(queued, ticks, idle_timeout) {
+                return;
+            }
+            queue.pop_front();
+            if last_use > queued && !is_idle(last_use, ticks, idle_timeout) {
+                queue.push_back((key, last_use));
+            } else {
+                self.entries.remove(&key);
+            }
+        }
+        // All that were looked at had been used since: the bound holds all the same.
+        while queue.len() > max {
+            if let Some((key, _)) = queue.pop_front() {
+                self.entries.remove(&key);
+            }
+        }
+    }
+
+    fn ticks(&self, now: Instant) -> u32 {
+        u32::try_from(now.saturating_duration_since(self.epoch).as_millis() / TICK.as_millis()).unwrap_or(u32::MAX)
+    }
+}
+
+fn is_idle(last_use: u32, ticks: u32, idle_timeout: Duration) -> bool {
+    u128::from(ticks.saturating_sub(last_use)) >= (idle_timeout.as_millis() / TICK.as_millis()).max(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn home(slot: u32) -> Session {
+    Session { home: EndpointId { slot, generation: 1 }, prompt_tokens: 10, answer_tokens: 0 }
+}
+
+fn key(id: u64) -> SessionKey {
+    SessionKey(u128::from(id) << 64 | u128::from(id))
+}
+
+#[test]
+fn an_idle_session_is_forgotten_and_a_used_one_is_not() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    sessions.bind(key(1), home(1), start, HOUR, 10);
+    sessions.bind(key(2), home(2), start, HOUR, 10);
+    assert!(sessions.get(key(1), start + HOUR / 2, HOUR).is_some());
+    assert_eq!(sessions.get(key(1), start + HOUR, HOUR), Some(home(1)));
+    assert_eq!(sessions.get(key(2), start + HOUR, HOUR), None);
+}
+
+#[test]
+fn idle_sessions_make_room_without_anybody_asking_for_them() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    for id in 0..8 {
+        sessions.bind(key(id), home(1), start, HOUR, 100);
+    }
+    sessions.bind(key(99), home(1), start + HOUR * 2, HOUR, 100);
+    assert_eq!(sessions.len(), 1);
+}
+
+#[test]
+fn a_flood_of_new_sessions_leaves_those_in_use() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    let bound = |id: u64, at| sessions.bind(key(id), home(1), start + Duration::from_millis(at), HOUR, 1000);
+    for id in 0..100 {
+        bound(id, 0);
+    }
+    for id in 1_000..11_000 {
+        let at = id * 10;
+        if id % 5 == 0 {
+            let _ = sessions.get(key(id / 5 % 100), start + Duration::from_millis(at), HOUR);
+        }
+        bound(id, at);
+    }
+    assert!(sessions.len() <= 1000);
+    let kept = (0..100).filter(|id| sessions.get(key(*id), start + Duration::from_secs(110), HOUR).is_some()).count();
+    assert_eq!(kept, 100);
+}
+
+#[test]
+fn an_answer_counts_only_for_the_home_that_gave_it() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    sessions.bind(key(1), home(1), start, HOUR, 10);
+    sessions.answered(key(1), EndpointId { slot: 2, generation: 1 }, 50, start);
+    sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, start);
+    assert_eq!(sessions.get(key(1), start, HOUR), Some(home(1)));
+    sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, start);
+    assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens()), Some(60.0));
+}
+
+proptest! {
+    #[test]
+    fn never_more_than_max_and_never_another_sessions_home(
+        max in 1usize..20,
+        steps in prop::collection::vec((0u64..40, 0u32..5, any::<bool>(), 0u64..3), 1..200),
+    ) {
+        let start = Instant::now();
+        let sessions = Sessions::new(start);
+        let mut bound = HashMap::new();
+        let mut at = 0;
+        for (id, slot, bind, pause) in steps {
+            at += pause;
+            let now = start + Duration::from_secs(at);
+            if bind {
+                sessions.bind(key(id), home(slot), now, HOUR, max);
+                bound.insert(id, home(slot));
+            } else if let Some(found) = sessions.get(key(id), now, HOUR) {
+                prop_assert_eq!(Some(&found), bound.get(&id));
+            }
+            prop_assert!(sessions.len() <= max);
+            prop_assert_eq!(sessions.len(), sessions.queue.lock().len());
+        }
+    }
+}
