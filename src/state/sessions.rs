@@ -19,6 +19,9 @@ pub use digest::SessionDigest;
 
 /// An insert into a full table looks at no more than so many entries.
 const INSPECTED_PER_INSERT: usize = 16;
+/// Eviction begins when this share of the table is left, so that a long run of sessions that are in use can
+/// be passed over before the table is full.
+const SLACK: usize = 64;
 /// The grain of last uses: 32 bits of it last for 13 years.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -109,7 +112,7 @@ impl Sessions {
     fn evict(&self, queue: &mut VecDeque<(SessionKey, u32)>, ticks: u32, idle_timeout: Duration, max: usize) {
         for _ in 0..INSPECTED_PER_INSERT {
             let Some(&(key, queued)) = queue.front() else { return };
-            let over = queue.len() > max;
+            let over = queue.len() > max - max / SLACK;
             let last_use = self.entries.get(&key).map_or(queued, |entry| entry.last_use.load(Relaxed));
             if !over && !is_idle(queued, ticks, idle_timeout) {
                 return;
