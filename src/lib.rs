@@ -3,6 +3,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod ext_proc;
+pub mod metrics;
 pub mod model;
+pub mod pick;
 pub mod routing;
 pub mod state;

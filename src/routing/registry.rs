@@ -7,6 +7,7 @@ use super::context::{Candidate, PickContext};
 use super::scorers::{PrefixLocality, QueueDepth, Scorer, SessionAffinity};
 
 /// The scorers of one configuration, in the order of [`ScorerKind::ALL`].
+#[derive(Debug)]
 pub struct Scorers {
     scorers: Vec<(ScorerKind, Box<dyn Scorer>)>,
     /// What one token of the prompt costs on an idle endpoint that lacks it.
@@ -42,6 +43,7 @@ impl Scorers {
     /// Scorers whose first charge panics, to show that a pick survives it.
     #[cfg(test)]
     pub fn panicking() -> Self {
+        #[derive(Debug)]
         struct Panics;
         impl Scorer for Panics {
             fn charge(&self, _: &PickContext<'_>, _: &Candidate) -> f64 {

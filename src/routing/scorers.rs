@@ -11,7 +11,7 @@ pub use session_affinity::SessionAffinity;
 use super::context::{Candidate, PickContext};
 
 /// One scorer. Charges are finite and not negative; 0 means indifferent.
-pub trait Scorer: Send + Sync {
+pub trait Scorer: std::fmt::Debug + Send + Sync {
     /// Tokens that picking `candidate` for this request would cost.
     fn charge(&self, context: &PickContext<'_>, candidate: &Candidate) -> f64;
 }

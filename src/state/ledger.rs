@@ -48,6 +48,11 @@ impl Booking {
         self.endpoint
     }
 
+    /// Whether its tokens still wait.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// The load that it is part of.
     pub fn load(&self) -> &LoadCell {
         &self.load

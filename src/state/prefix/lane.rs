@@ -1,9 +1,15 @@
 //! One endpoint's blocks by age: which it holds, and which it would evict next.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use crate::config::PrefixIndex as PrefixIndexConfig;
+use crate::model::EngineReport;
+
+/// No lane grows beyond this, whatever an engine says: 2 GiB of prompts, and some 300 MB of index.
+const MAX_BLOCKS: usize = 1 << 22;
 /// No block.
 const NIL: u32 = u32::MAX;
 
@@ -11,6 +17,10 @@ const NIL: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Lane {
     slot: u32,
+    /// Tokens of the engine's KV cache; 0 until it says.
+    cache_tokens: AtomicU64,
+    /// Start of the engine's process in unix milliseconds; 0 until it says.
+    process_start: AtomicU64,
     pub(super) blocks: Mutex<Blocks>,
 }
 
@@ -46,12 +56,30 @@ impl Lane {
             oldest: NIL,
             closed: false,
         };
-        Self { slot, blocks: Mutex::new(blocks) }
+        Self { slot, cache_tokens: AtomicU64::new(0), process_start: AtomicU64::new(0), blocks: Mutex::new(blocks) }
     }
 
     /// The slot that stands for it in sets of holders.
     pub fn slot(&self) -> u32 {
         self.slot
+    }
+
+    /// Takes in what the engine says of its cache; returns whether it restarted since it last said.
+    pub fn observe(&self, report: &EngineReport) -> bool {
+        if let Some(tokens) = report.cache_tokens() {
+            self.cache_tokens.store(tokens, Relaxed);
+        }
+        let Some(start) = report.process_start.filter(|start| *start > 0.0) else { return false };
+        let start = (start * 1000.0) as u64;
+        let before = self.process_start.swap(start, Relaxed);
+        before != 0 && start > before
+    }
+
+    /// Blocks that the endpoint's cache can hold: as it says, else as configured. At least 1.
+    pub fn capacity_blocks(&self, config: &PrefixIndexConfig, bytes_per_token: f64) -> usize {
+        let told = self.cache_tokens.load(Relaxed);
+        let tokens = if told > 0 { told } else { config.default_cache_tokens };
+        ((tokens as f64 * bytes_per_token / config.block_bytes as f64) as usize).clamp(1, MAX_BLOCKS)
     }
 
     /// Blocks held now.

@@ -1,0 +1,32 @@
+//! Envoy's stream: one gRPC stream for each HTTP request.
+//!
+//! ```text
+//!   service   tonic's shell: polls the stream, tells the time, spawns nothing on the way of a request
+//!     decode    ProcessingRequest -> Event         encode    Reply -> ProcessingResponse
+//!   machine   sans-IO: events in, replies out; request and response side are independent
+//!     request   headers -> kept body -> pick       response  status, first byte, session echo, usage
+//!     answers   the only way to a reply: headers, then body, then trailers, by types
+//! ```
+//!
+//! The contract is Envoy's `external_processor.proto` and the Gateway API inference extension's endpoint
+//! picker protocol; where Envoy does something else, a comment says so.
+
+mod answers;
+mod body;
+mod budget;
+mod decode;
+mod encode;
+mod event;
+mod head;
+mod identity;
+mod machine;
+mod prompt;
+mod request;
+mod response;
+mod service;
+mod usage;
+
+pub use budget::Budget;
+pub use event::{BodyMode, Event, Modes};
+pub use machine::{Machine, Options};
+pub use service::ExtProc;

@@ -1,0 +1,147 @@
+//! From replies to Envoy's messages.
+
+use bytes::Bytes;
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingResponse,
+    StreamedBodyResponse, TrailersResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
+
+use super::answers::{BodyReply, Refusal, Reply, RequestAnswer};
+use super::head::DESTINATION;
+
+/// The namespace in which load balancers look for the destination.
+const LB_NAMESPACE: &str = "envoy.lb";
+/// The header that tells why a request was refused; the name is the field's, from llm-d.
+const REASON: &str = "x-llm-d-request-dropped-reason";
+
+/// The message that carries `reply`.
+pub fn message(reply: Reply) -> ProcessingResponse {
+    let (response, destination) = match reply {
+        Reply::RequestHeaders(answer) => {
+            let (mutation, destination) = request_answer(answer);
+            let response = Some(CommonResponse { header_mutation: mutation, ..CommonResponse::default() });
+            (Response::RequestHeaders(HeadersResponse { response }), destination)
+        }
+        Reply::RequestBody(body) => {
+            let (response, destination) = body_response(body);
+            (Response::RequestBody(response), destination)
+        }
+        Reply::RequestTrailers => (Response::RequestTrailers(TrailersResponse::default()), None),
+        Reply::ResponseHeaders(set) => {
+            let mutation = (!set.is_empty()).then(|| HeaderMutation {
+                set_headers: set.iter().map(|(name, value)| header(name, value)).collect(),
+                remove_headers: Vec::new(),
+            });
+            let response = Some(CommonResponse { header_mutation: mutation, ..CommonResponse::default() });
+            (Response::ResponseHeaders(HeadersResponse { response }), None)
+        }
+        Reply::ResponseBody(body) => (Response::ResponseBody(body_response(body).0), None),
+        Reply::ResponseTrailers => (Response::ResponseTrailers(TrailersResponse::default()), None),
+        Reply::Refuse(refusal) => (Response::ImmediateResponse(immediate(&refusal)), None),
+    };
+    ProcessingResponse {
+        response: Some(response),
+        dynamic_metadata: destination.map(|destination| metadata(&destination)),
+        ..ProcessingResponse::default()
+    }
+}
+
+/// The destination goes into header and metadata alike: no gateway reads both, each reads one.
+fn request_answer(answer: RequestAnswer) -> (Option<HeaderMutation>, Option<Box<str>>) {
+    let RequestAnswer { destination, strip } = answer;
+    let mutation = HeaderMutation {
+        set_headers: destination.iter().map(|destination| header(DESTINATION, destination)).collect(),
+        remove_headers: strip.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let is_empty = mutation.set_headers.is_empty() && mutation.remove_headers.is_empty();
+    ((!is_empty).then_some(mutation), destination)
+}
+
+fn body_response(body: BodyReply) -> (BodyResponse, Option<Box<str>>) {
+    match body {
+        BodyReply::Piece(bytes, end) => {
+            let piece =
+                StreamedBodyResponse { body: vec(bytes), end_of_stream: end, ..StreamedBodyResponse::default() };
+            let mutation = BodyMutation { mutation: Some(Mutation::StreamedResponse(piece)) };
+            let response = CommonResponse { body_mutation: Some(mutation), ..CommonResponse::default() };
+            (BodyResponse { response: Some(response) }, None)
+        }
+        BodyReply::Continue(answer) => {
+            let (header_mutation, destination) = request_answer(answer.unwrap_or_default());
+            let response = CommonResponse { header_mutation, ..CommonResponse::default() };
+            (BodyResponse { response: Some(response) }, destination)
+        }
+    }
+}
+
+/// Without a copy where the piece is a whole chunk that nobody else holds.
+fn vec(bytes: Bytes) -> Vec<u8> {
+    bytes.into()
+}
+
+fn metadata(destination: &str) -> Struct {
+    let string = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let inner = Struct { fields: [(DESTINATION.to_owned(), string(destination))].into() };
+    let outer = Value { kind: Some(Kind::StructValue(inner)) };
+    Struct { fields: [(LB_NAMESPACE.to_owned(), outer)].into() }
+}
+
+/// Always `raw_value`: with `value` alone Envoy writes an empty header.
+fn header(name: &str, value: &str) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue { key: name.to_owned(), raw_value: value.into(), ..HeaderValue::default() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}
+
+/// An immediate response always has a status, a content type and a JSON body in OpenAI's shape.
+fn immediate(refusal: &Refusal) -> ImmediateResponse {
+    let Refusal { status, reason, message, session } = refusal;
+    let body = serde_json::json!({
+        "error": {"message": message, "type": reason, "param": null, "code": status}
+    });
+    let mut set_headers = vec![header("content-type", "application/json"), header(REASON, reason)];
+    set_headers.extend(session.iter().map(|(name, id)| header(name, id)));
+    ImmediateResponse {
+        status: Some(HttpStatus { code: i32::from(*status) }),
+        headers: Some(HeaderMutation { set_headers, remove_headers: Vec::new() }),
+        body: body.to_string().into_bytes(),
+        details: format!("homing_{}", reason.replace('-', "_")),
+        ..ImmediateResponse::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_and_metadata_name_the_same_destination() {
+        let message = message(Reply::RequestHeaders(RequestAnswer {
+            destination: Some("[::1]:8000".into()),
+            strip: vec!["x-slo-ttft-ms"],
+        }));
+        let Some(Response::RequestHeaders(HeadersResponse { response: Some(common) })) = message.response else {
+            panic!("headers are answered with headers")
+        };
+        let mutation = common.header_mutation.expect("a mutation");
+        let set = mutation.set_headers[0].header.as_ref().expect("a header");
+        assert_eq!((set.key.as_str(), set.value.as_str(), &*set.raw_value), (DESTINATION, "", &b"[::1]:8000"[..]));
+        assert_eq!(mutation.remove_headers, ["x-slo-ttft-ms"]);
+        assert_eq!(message.dynamic_metadata, Some(metadata("[::1]:8000")));
+    }
+
+    #[test]
+    fn a_whole_chunk_is_passed_on_without_a_copy() {
+        let chunk = vec![7u8; 1000];
+        let address = chunk.as_ptr();
+        assert_eq!(vec(Bytes::from(chunk)).as_ptr(), address);
+    }
+}

@@ -1,0 +1,184 @@
+//! What matters of a message's headers, read in one pass.
+
+use envoy_types::pb::envoy::config::core::v3::HeaderValue;
+
+use super::identity::Identity;
+
+/// The destination that the gateway obeys; a client's own is overwritten, never believed.
+pub const DESTINATION: &str = "x-gateway-destination-endpoint";
+
+/// Headers by which a client could steer or impersonate; taken out of every request that has them.
+const CONTROL: &[&str] = &[
+    "x-gateway-destination-endpoint-subset",
+    "x-gateway-destination-endpoint-served",
+    "x-gateway-inference-objective",
+    "x-llm-d-inference-objective",
+    "x-gateway-inference-fairness-id",
+    "x-llm-d-inference-fairness-id",
+    "x-gateway-model-name-rewrite",
+    "x-llm-d-model-name-rewrite",
+    "x-slo-ttft-ms",
+    "x-slo-tpot-ms",
+    "x-llm-d-slo-ttft-ms",
+    "x-llm-d-slo-tpot-ms",
+    "x-prefiller-host-port",
+];
+
+/// What a body may hold for us, judged by the headers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// A prompt, if it parses: an OpenAI path, or no path shown and JSON.
+    Prompt,
+    /// Not ours to read: compressed, multipart, gRPC, or an unknown path.
+    Unreadable,
+}
+
+/// The head of a request.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    /// Whose request it is.
+    pub identity: Identity,
+    /// What its body may hold.
+    pub body: BodyKind,
+    /// The body's length, if announced.
+    pub content_length: Option<u64>,
+    /// Control headers that the client sent and that must go.
+    pub strip: Vec<&'static str>,
+}
+
+/// The head of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// `:status`; 0 if the gateway did not show one.
+    pub status: u16,
+    /// Whether the body is `text/event-stream`.
+    pub is_event_stream: bool,
+    /// Whether an upstream answered: Envoy's router says how long it took.
+    pub from_upstream: bool,
+}
+
+// === impl RequestHead ===
+
+impl RequestHead {
+    /// Reads `headers`; session ids come from `session_headers`, in that order.
+    pub fn read(headers: &[HeaderValue], session_headers: &[String], generate: bool) -> Self {
+        let mut path = None;
+        let mut content_type: &[u8] = b"";
+        let mut encoded = false;
+        let mut content_length = None;
+        let mut strip = Vec::new();
+        for header in headers {
+            let value = value(header);
+            match header.key.as_str() {
+                ":path" => path = Some(value),
+                "content-type" => content_type = value,
+                "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
+                "content-length" => content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+                key => {
+                    if let Some(control) = CONTROL.iter().find(|control| control.eq_ignore_ascii_case(key))
+                        && !strip.contains(control)
+                    {
+                        strip.push(*control);
+                    }
+                }
+            }
+        }
+        let readable = !encoded && is_json_or_unsaid(content_type) && path.is_none_or(is_prompt_path);
+        Self {
+            identity: Identity::read(headers, session_headers, generate),
+            body: if readable { BodyKind::Prompt } else { BodyKind::Unreadable },
+            content_length,
+            strip,
+        }
+    }
+}
+
+// === impl ResponseHead ===
+
+impl ResponseHead {
+    /// Reads `headers`.
+    pub fn read(headers: &[HeaderValue]) -> Self {
+        let mut head = Self::default();
+        for header in headers {
+            let value = value(header);
+            match header.key.as_str() {
+                ":status" => {
+                    head.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                }
+                "content-type" => head.is_event_stream = starts_with(value, b"text/event-stream"),
+                "x-envoy-upstream-service-time" => head.from_upstream = true,
+                _ => {}
+            }
+        }
+        head
+    }
+}
+
+/// A header's bytes: gateways write `raw_value`, some write `value` for some.
+pub fn value(header: &HeaderValue) -> &[u8] {
+    if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value }
+}
+
+fn is_json_or_unsaid(content_type: &[u8]) -> bool {
+    content_type.is_empty() || starts_with(content_type, b"application/json")
+}
+
+fn is_prompt_path(path: &[u8]) -> bool {
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
+    path.ends_with(b"/completions")
+}
+
+fn starts_with(value: &[u8], prefix: &[u8]) -> bool {
+    value.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(key: &str, raw: &str) -> HeaderValue {
+        HeaderValue { key: key.into(), raw_value: raw.into(), ..HeaderValue::default() }
+    }
+
+    fn kind(headers: &[(&str, &str)]) -> BodyKind {
+        let headers: Vec<_> = headers.iter().map(|(key, value)| header(key, value)).collect();
+        RequestHead::read(&headers, &[], false).body
+    }
+
+    #[test]
+    fn only_json_on_a_known_path_is_read() {
+        use BodyKind::{Prompt, Unreadable};
+        for (headers, expected) in [
+            (&[(":path", "/v1/chat/completions")][..], Prompt),
+            (&[(":path", "/v1/completions?x=1"), ("content-type", "application/json; charset=utf-8")], Prompt),
+            (&[], Prompt),
+            (&[(":path", "/v1/audio/transcriptions")], Unreadable),
+            (&[(":path", "/v1/completions"), ("content-type", "multipart/form-data")], Unreadable),
+            (&[(":path", "/v1/completions"), ("content-type", "application/grpc")], Unreadable),
+            (&[(":path", "/v1/completions"), ("content-encoding", "gzip")], Unreadable),
+            (&[(":path", "/v1/completions"), ("content-encoding", "identity")], Prompt),
+        ] {
+            assert_eq!(kind(headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_from_either_field_and_need_not_be_text() {
+        let plain = HeaderValue { key: ":status".into(), value: "503".into(), ..HeaderValue::default() };
+        assert_eq!(ResponseHead::read(&[plain]).status, 503);
+        let odd = HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00], ..HeaderValue::default() };
+        assert_eq!(RequestHead::read(&[odd], &[], false).content_length, None);
+    }
+
+    #[test]
+    fn control_headers_are_stripped_once_in_any_letter_case() {
+        let headers = [
+            header("X-Gateway-Destination-Endpoint-Subset", "10.0.0.1"),
+            header("x-gateway-destination-endpoint-subset", "10.0.0.2"),
+            header("x-slo-ttft-ms", "5"),
+            header("accept", "*/*"),
+        ];
+        let head = RequestHead::read(&headers, &[], false);
+        assert_eq!(head.strip, ["x-gateway-destination-endpoint-subset", "x-slo-ttft-ms"]);
+    }
+}

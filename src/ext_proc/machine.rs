@@ -1,0 +1,201 @@
+//! The state machine of one stream: events in, replies out.
+//!
+//! It does no I/O and reads no clock. Request and response side are independent: response events are legal
+//! in every request state. Whatever comes in whatever order, it never panics, never answers out of order,
+//! and holds at most one booking, which ends with it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::PickerConfig;
+use crate::metrics::EndLabel;
+use crate::model::Now;
+use crate::pick::{Detached, Picked, Picker};
+
+use super::answers::{Out, Refusal, Reply};
+use super::budget::Budget;
+use super::event::{BodyMode, Event, Modes};
+use super::identity::Identity;
+use super::request::RequestSide;
+use super::response::ResponseSide;
+
+/// What the operator chose, by flags.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Return the explanation of each pick in a response header.
+    pub explain_header: bool,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub struct Machine {
+    pub(super) picker: Arc<Picker>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) options: Options,
+    pub(super) modes: Modes,
+    /// Whether the gateway told its modes; one that does not may half-close and still listen.
+    told: bool,
+    pub(super) request: RequestSide,
+    pub(super) response: ResponseSide,
+    pub(super) identity: Option<Identity>,
+    pub(super) picked: Option<Picked>,
+    /// The explanation that the response returns, kept beyond the booking.
+    pub(super) explanation: Option<Box<str>>,
+    pub(super) out: Out,
+    detached: Option<Detached>,
+    ended: Option<EndLabel>,
+}
+
+/// How the stream ends once the gateway sends nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// Everything is answered: end well.
+    Complete,
+    /// Something is not: ending well would lose data silently.
+    Incomplete,
+}
+
+impl Machine {
+    /// A machine for a new stream.
+    pub fn new(picker: Arc<Picker>, budget: Arc<Budget>, options: Options) -> Self {
+        picker.metrics().open_streams.inc();
+        Self {
+            picker,
+            budget,
+            options,
+            modes: Modes::default(),
+            told: false,
+            request: RequestSide::new(),
+            response: ResponseSide::new(),
+            identity: None,
+            picked: None,
+            explanation: None,
+            out: Out::new(),
+            detached: None,
+            ended: None,
+        }
+    }
+
+    /// The gateway told how it hands over bodies, in its first message.
+    pub fn told(&mut self, modes: Modes) {
+        self.modes = modes;
+        self.told = true;
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<PickerConfig> {
+        self.picker.config()
+    }
+
+    /// Takes one message in.
+    pub fn on(&mut self, event: Event, now: Now) {
+        if self.is_over() {
+            return;
+        }
+        match event {
+            Event::RequestHeaders { head, end } => self.request_headers(head, end, now),
+            Event::RequestBody { bytes, end } => self.request_body(bytes, end, now),
+            Event::RequestTrailers => self.request_trailers(now),
+            Event::ResponseHeaders { head, served, end } => self.response_headers(head, served, end, now),
+            Event::ResponseBody { bytes, end } => self.response_body(bytes, end, now),
+            Event::ResponseTrailers => self.response_trailers(now),
+        }
+    }
+
+    /// When to call [`Machine::on_deadline`], if nothing comes before.
+    pub fn deadline(&self) -> Option<Instant> {
+        let waits = self.picked.as_ref().and_then(Picked::waits_until);
+        [self.request.deadline(), waits].into_iter().flatten().min()
+    }
+
+    /// A deadline has passed: a body is late, or prefill should be over.
+    pub fn on_deadline(&mut self, now: Now) {
+        if let Some(picked) = &mut self.picked
+            && picked.waits_until().is_some_and(|until| until <= now.instant)
+        {
+            picked.waited();
+        }
+        if self.request.deadline().is_some_and(|deadline| deadline <= now.instant) {
+            self.request_is_late(now);
+        }
+    }
+
+    /// The gateway sends nothing more: it closed its half, or reset the stream.
+    ///
+    /// With `protocol_config` that is an abort unless the response has ended. Without, it may just be done
+    /// sending and still read: the booking goes on by prediction.
+    pub fn on_close(&mut self, now: Now) -> Close {
+        if self.ended.is_some() {
+            return Close::Complete;
+        }
+        if !self.told && self.request.is_answered() {
+            self.detach(now);
+            return Close::Complete;
+        }
+        self.end(EndLabel::Aborted);
+        Close::Incomplete
+    }
+
+    /// The next reply to send.
+    pub fn next_reply(&mut self) -> Option<Reply> {
+        self.out.pop_front()
+    }
+
+    /// Whether the stream may end once all replies are sent: refused, or completed on both sides.
+    pub fn is_over(&self) -> bool {
+        self.ended == Some(EndLabel::Refused)
+    }
+
+    /// A booking that outlives the stream; the caller ends it at its times.
+    pub fn take_detached(&mut self) -> Option<Detached> {
+        self.detached.take()
+    }
+
+    /// Answers with an immediate response; nothing follows it.
+    pub(super) fn refuse(&mut self, status: u16, reason: &'static str, message: String) {
+        let session = self.echo();
+        self.out.push_back(Reply::Refuse(Refusal { status, reason, message, session }));
+        self.end(EndLabel::Refused);
+    }
+
+    /// The response's end was seen or will not be: hand the booking on where it will not.
+    pub(super) fn response_ended(&mut self, now: Now) {
+        let usage = self.response.usage(self.picker.bytes_per_token());
+        if let Some(picked) = self.picked.take() {
+            picked.completed(usage, now);
+        }
+        self.end(EndLabel::Completed);
+    }
+
+    /// Nothing more of the response will be seen.
+    pub(super) fn detach(&mut self, now: Now) {
+        self.detached = self.picked.take().map(|picked| picked.detach(now));
+        self.end(EndLabel::Detached);
+    }
+
+    /// The session header and the id that the response returns.
+    pub(super) fn echo(&self) -> Option<(Box<str>, Box<str>)> {
+        let id = self.identity.as_ref()?.echoed()?;
+        let config = self.picker.config();
+        Some((config.sessions.headers.first()?.as_str().into(), id.into()))
+    }
+
+    pub(super) fn request_is_duplex(&self) -> bool {
+        self.modes.request == BodyMode::Duplex
+    }
+
+    fn end(&mut self, label: EndLabel) {
+        if self.ended.is_none() {
+            self.ended = Some(label);
+            self.picker.metrics().ended.of(label).inc();
+        }
+        self.picked = None;
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.end(EndLabel::Aborted);
+        self.picker.metrics().open_streams.dec();
+    }
+}

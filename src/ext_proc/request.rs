@@ -1,0 +1,275 @@
+//! The request side: headers, a kept body, the pick, and the body passed on.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::metrics::EarlyLabel;
+use crate::model::{Now, Prompt, Request};
+use crate::pick::Refusal;
+
+use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
+use super::body::{Full, KeptBody};
+use super::event::BodyMode;
+use super::head::{BodyKind, RequestHead};
+use super::machine::Machine;
+use super::prompt::with_prompt;
+
+/// Where a request stands.
+#[derive(Debug)]
+pub enum RequestSide {
+    /// Nothing came yet.
+    Start(HeadersDue<ToEndpoint>),
+    /// In duplex mode: the body is kept until it is complete.
+    Keeping {
+        /// The right to answer.
+        due: HeadersDue<ToEndpoint>,
+        /// What the headers said.
+        head: RequestHead,
+        /// What came of the body.
+        body: KeptBody,
+        /// When to pick without the rest of it.
+        deadline: Instant,
+    },
+    /// In buffered modes: headers are answered, the one body message is awaited.
+    Awaiting(BodyDue<ToEndpoint>, RequestHead),
+    /// Picked; the body passes through.
+    Passing(BodyDue<ToEndpoint>),
+    /// All of the request is answered.
+    Answered(Option<BodyDone<ToEndpoint>>),
+}
+
+/// What a pick may read of the body.
+enum Seen<'a> {
+    Prompt(Option<Prompt<'a>>, usize),
+    Nothing,
+}
+
+// === impl RequestSide ===
+
+impl RequestSide {
+    /// The start.
+    pub fn new() -> Self {
+        Self::Start(HeadersDue::new())
+    }
+
+    /// When the body is late.
+    pub fn deadline(&self) -> Option<Instant> {
+        if let Self::Keeping { deadline, .. } = self { Some(*deadline) } else { None }
+    }
+
+    /// Whether nothing of the request is left to answer.
+    pub fn is_answered(&self) -> bool {
+        matches!(self, Self::Answered(_))
+    }
+
+    /// Takes the state out; the caller puts the next one in.
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Answered(None))
+    }
+}
+
+// === impl Machine: the request side ===
+
+impl Machine {
+    /// Decides at once where no body can change the pick, and else waits for the body.
+    pub(super) fn request_headers(&mut self, head: RequestHead, end: bool, now: Now) {
+        let RequestSide::Start(due) = self.request.take() else {
+            // A second set of headers has no meaning; what is under way goes on.
+            return;
+        };
+        self.meet(&head);
+        let early = if end {
+            Some(EarlyLabel::NoBody)
+        } else if head.body == BodyKind::Unreadable {
+            Some(EarlyLabel::Unreadable)
+        } else if !matches!(self.modes.request, BodyMode::Duplex | BodyMode::Buffered) {
+            Some(EarlyLabel::BodyMode)
+        } else if !self.picker.needs_body(&self.facts(&head, &Seen::Nothing), now) {
+            Some(EarlyLabel::Settled)
+        } else {
+            None
+        };
+        if let Some(cause) = early {
+            self.picker.metrics().early.of(cause).inc();
+            if let Some(answer) = self.pick(&head, &Seen::Nothing, end, now) {
+                self.answer_headers(due, answer, end);
+            }
+        } else if self.request_is_duplex() {
+            let body = KeptBody::new(self.budget.lease());
+            let deadline = now.instant + self.picker.config().limits.body_wait;
+            self.request = RequestSide::Keeping { due, head, body, deadline };
+        } else {
+            // Envoy sends no body before the headers are answered; the destination follows with the body.
+            let due = due.answer(&mut self.out, RequestAnswer::default(), false);
+            self.request = RequestSide::Awaiting(due, head);
+        }
+    }
+
+    pub(super) fn request_body(&mut self, bytes: Bytes, end: bool, now: Now) {
+        match self.request.take() {
+            RequestSide::Start(due) => {
+                // The gateway skips request headers: there is nothing to pick by, and the body must not be lost.
+                self.request = RequestSide::Passing(due.skip(self.request_is_duplex()));
+                self.request_body(bytes, end, now);
+            }
+            RequestSide::Keeping { due, head, mut body, deadline } => {
+                let limits = self.picker.config().limits.clone();
+                match body.keep(bytes.clone(), limits.request_body.0, limits.buffered_bodies.0) {
+                    Ok(()) if end => self.decide(due, head, body, true, now),
+                    Ok(()) => self.request = RequestSide::Keeping { due, head, body, deadline },
+                    Err(Full::Body) => self.refuse(
+                        413,
+                        "body-too-large",
+                        format!("the request body is larger than {} bytes (limits.requestBody)", limits.request_body.0),
+                    ),
+                    Err(Full::Budget) => {
+                        self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
+                        self.request_body(bytes, end, now);
+                    }
+                }
+            }
+            RequestSide::Awaiting(due, head) => {
+                let answer =
+                    with_prompt(&bytes, |prompt| self.pick(&head, &Seen::Prompt(prompt, bytes.len()), false, now));
+                if let Some(answer) = answer {
+                    self.request = RequestSide::Answered(Some(due.end_with(&mut self.out, answer)));
+                }
+            }
+            RequestSide::Passing(due) if end => {
+                self.request = RequestSide::Answered(Some(due.end(&mut self.out, bytes)));
+            }
+            RequestSide::Passing(mut due) => {
+                due.pass(&mut self.out, bytes);
+                self.request = RequestSide::Passing(due);
+            }
+            RequestSide::Answered(done) => {
+                // Envoy can deliver the last chunk twice (envoy#46237); passing it on would corrupt the body.
+                self.picker.metrics().duplicate_chunks.inc();
+                self.request = RequestSide::Answered(done);
+            }
+        }
+    }
+
+    /// Trailers end the body; a gateway hangs until they are answered.
+    pub(super) fn request_trailers(&mut self, now: Now) {
+        match self.request.take() {
+            RequestSide::Start(due) => {
+                due.skip(false).end_without_body().trailers(&mut self.out);
+            }
+            RequestSide::Keeping { due, head, body, .. } => {
+                self.decide(due, head, body, false, now);
+                if !self.is_over() {
+                    self.request_trailers(now);
+                }
+            }
+            RequestSide::Awaiting(due, head) => {
+                let answer = self.pick(&head, &Seen::Nothing, false, now);
+                if let Some(answer) = answer {
+                    due.end_with(&mut self.out, answer).trailers(&mut self.out);
+                }
+            }
+            RequestSide::Passing(due) => due.end_without_body().trailers(&mut self.out),
+            RequestSide::Answered(done) => {
+                if let Some(done) = done {
+                    done.trailers(&mut self.out);
+                }
+            }
+        }
+    }
+
+    /// The body takes too long: pick without it, and pass on what comes.
+    pub(super) fn request_is_late(&mut self, now: Now) {
+        match self.request.take() {
+            RequestSide::Keeping { due, head, body, .. } => {
+                self.pick_without_body(due, &head, body, EarlyLabel::Slow, now);
+            }
+            other => self.request = other,
+        }
+    }
+
+    /// The body is complete: read it, pick, answer, pass it on; `end` flags its last piece.
+    fn decide(&mut self, due: HeadersDue<ToEndpoint>, head: RequestHead, body: KeptBody, end: bool, now: Now) {
+        let answer = body.read(|bytes| {
+            with_prompt(bytes, |prompt| self.pick(&head, &Seen::Prompt(prompt, bytes.len()), false, now))
+        });
+        let Some(answer) = answer else { return };
+        let mut due = due.answer(&mut self.out, answer, true);
+        self.request = if end {
+            RequestSide::Answered(Some(body.end(due, &mut self.out)))
+        } else {
+            body.pass(&mut due, &mut self.out);
+            RequestSide::Passing(due)
+        };
+    }
+
+    fn pick_without_body(
+        &mut self,
+        due: HeadersDue<ToEndpoint>,
+        head: &RequestHead,
+        body: KeptBody,
+        cause: EarlyLabel,
+        now: Now,
+    ) {
+        self.picker.metrics().early.of(cause).inc();
+        if let Some(answer) = self.pick(head, &Seen::Nothing, false, now) {
+            let mut due = due.answer(&mut self.out, answer, true);
+            body.pass(&mut due, &mut self.out);
+            self.request = RequestSide::Passing(due);
+        }
+    }
+
+    fn answer_headers(&mut self, due: HeadersDue<ToEndpoint>, answer: RequestAnswer, end: bool) {
+        let duplex = self.request_is_duplex();
+        let due = due.answer(&mut self.out, answer, duplex);
+        self.request = if end || self.modes.request == BodyMode::None {
+            RequestSide::Answered(Some(due.end_without_body()))
+        } else {
+            RequestSide::Passing(due)
+        };
+    }
+
+    /// Picks and holds the booking; refuses, and returns `None`, where nothing is eligible.
+    fn pick(&mut self, head: &RequestHead, seen: &Seen<'_>, no_body: bool, now: Now) -> Option<RequestAnswer> {
+        if matches!(seen, Seen::Prompt(None, 1..)) {
+            self.picker.metrics().malformed_bodies.inc();
+        }
+        let mut request = self.facts(head, seen);
+        if no_body {
+            request.unread_bytes = Some(0);
+        }
+        match self.picker.pick(&request, now) {
+            Ok(picked) => {
+                if self.options.explain_header {
+                    self.explanation = Some(picked.decision().to_string().into());
+                }
+                let answer =
+                    RequestAnswer { destination: Some(picked.destination().into()), strip: head.strip.clone() };
+                self.picked = Some(picked);
+                Some(answer)
+            }
+            Err(refusal @ Refusal::NoEndpoints) => {
+                self.refuse(503, "rejected-no-endpoints", refusal.to_string());
+                None
+            }
+        }
+    }
+
+    fn facts<'a>(&self, head: &'a RequestHead, seen: &Seen<'a>) -> Request<'a> {
+        let (prompt, unread_bytes) = match *seen {
+            Seen::Prompt(Some(prompt), _) => (Some(prompt), None),
+            Seen::Prompt(None, bytes) => (None, Some(bytes as u64)),
+            Seen::Nothing => (None, head.content_length),
+        };
+        Request { session_id: head.identity.id.as_deref(), session_source: head.identity.source, prompt, unread_bytes }
+    }
+
+    fn meet(&mut self, head: &RequestHead) {
+        let metrics = self.picker.metrics();
+        if head.identity.invalid {
+            metrics.invalid_session_ids.inc();
+        }
+        metrics.stripped_headers.inc_by(head.strip.len() as u64);
+        self.identity = Some(head.identity.clone());
+    }
+}

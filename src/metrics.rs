@@ -1,0 +1,275 @@
+//! Metric handles, made once: names and help texts live here and nowhere else.
+//!
+//! The one entry is [`Metrics`]; everybody may count through it, the metrics port renders it.
+
+mod counters;
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::model::{Reason, SessionSource};
+
+pub use counters::Counters;
+
+/// A gauge for each endpoint, by name.
+pub type EndpointGauge = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalLabel {
+    /// 503: no endpoint was eligible.
+    NoEndpoints,
+    /// 413: the body was over the limit.
+    BodyTooLarge,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndLabel {
+    /// The response ended.
+    Completed,
+    /// The gateway went away before the response had ended.
+    Aborted,
+    /// The request was refused.
+    Refused,
+    /// The gateway does not show the response's end; the booking ends by prediction.
+    Detached,
+}
+
+/// Why a pick was made before the body was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyLabel {
+    /// There is no body.
+    NoBody,
+    /// The body would not be read: compressed, multipart, gRPC or an unknown path.
+    Unreadable,
+    /// The body mode does not let a body change the pick.
+    BodyMode,
+    /// Nothing in the configuration lets a body change the pick, or `hard` affinity holds the session.
+    Settled,
+    /// All bodies together were over `limits.bufferedBodies`.
+    Budget,
+    /// The body took longer than `limits.bodyWait`.
+    Slow,
+}
+
+/// Whether something that is read again and again was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was read and is in force.
+    Good,
+    /// It could not be read; what was there before stays.
+    Bad,
+}
+
+/// All handles.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Picks by reason.
+    pub picks: Counters<Reason>,
+    /// Picks by where the session id came from.
+    pub sessions: Counters<SessionSource>,
+    /// Session ids that were invalid and treated as none.
+    pub invalid_session_ids: Counter,
+    /// Sessions that got another home.
+    pub moved_sessions: Counter,
+    /// Picks before the body was known.
+    pub early: Counters<EarlyLabel>,
+    /// Requests refused.
+    pub refused: Counters<RefusalLabel>,
+    /// Panics in scheduling that a load-only pick caught.
+    pub panics: Counter,
+    /// Streams by their end.
+    pub ended: Counters<EndLabel>,
+    /// Streams open now.
+    pub open_streams: Gauge,
+    /// Bytes of request bodies kept now.
+    pub buffered_bytes: Gauge,
+    /// Body chunks after the end of the body, dropped.
+    pub duplicate_chunks: Counter,
+    /// Bodies of known kind that could not be understood.
+    pub malformed_bodies: Counter,
+    /// Control headers of a client that were taken out.
+    pub stripped_headers: Counter,
+    /// Estimated prompt tokens of all picks.
+    pub prompt_tokens: Counter<f64, AtomicU64>,
+    /// Estimated prompt tokens that the picked endpoint held.
+    pub matched_tokens: Counter<f64, AtomicU64>,
+    /// Requests that another endpoint served than was picked.
+    pub served_elsewhere: Counter,
+    /// Reads of the configuration file.
+    pub config_reloads: Counters<Taken>,
+    /// Reads of the endpoints file.
+    pub endpoints_reloads: Counters<Taken>,
+    /// Scrapes of engines.
+    pub scrapes: Counters<Taken>,
+    /// Endpoints in the pool.
+    pub endpoints: Gauge,
+    /// Endpoints that may serve.
+    pub eligible_endpoints: Gauge,
+    /// Sessions remembered.
+    pub session_entries: Gauge,
+    /// Bytes of the prefix index.
+    pub index_bytes: Gauge,
+    /// Bytes per token, as learned.
+    pub bytes_per_token: Gauge<f64, AtomicU64>,
+    /// Tokens waiting, by endpoint.
+    pub waiting_tokens: EndpointGauge,
+    /// Requests in flight, by endpoint.
+    pub in_flight: EndpointGauge,
+    /// Prefix blocks held, by endpoint.
+    pub blocks: EndpointGauge,
+    /// Share of recent failures, by endpoint.
+    pub failure_share: EndpointGauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Makes and registers every handle.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("homing");
+        let r = &mut registry;
+        let taken = [(Taken::Good, "good"), (Taken::Bad, "bad")];
+        let sources = [SessionSource::Header, SessionSource::Generated, SessionSource::None];
+        Self {
+            picks: Counters::new(r, "picks", "Picks by reason", "reason", &Reason::ALL.map(|it| (it, it.as_str()))),
+            sessions: Counters::new(
+                r,
+                "sessions",
+                "Picks by the source of their session id",
+                "source",
+                &sources.map(|it| (it, it.as_str())),
+            ),
+            invalid_session_ids: counter(r, "invalid_session_ids", "Session ids that were invalid and treated as none"),
+            moved_sessions: counter(r, "moved_sessions", "Sessions that got another home"),
+            early: Counters::new(
+                r,
+                "early_picks",
+                "Picks made before the body was known, by cause",
+                "cause",
+                &[
+                    (EarlyLabel::NoBody, "no-body"),
+                    (EarlyLabel::Unreadable, "unreadable"),
+                    (EarlyLabel::BodyMode, "body-mode"),
+                    (EarlyLabel::Settled, "settled"),
+                    (EarlyLabel::Budget, "budget"),
+                    (EarlyLabel::Slow, "slow"),
+                ],
+            ),
+            refused: Counters::new(
+                r,
+                "refused",
+                "Requests refused, by reason",
+                "reason",
+                &[(RefusalLabel::NoEndpoints, "rejected-no-endpoints"), (RefusalLabel::BodyTooLarge, "body-too-large")],
+            ),
+            panics: counter(r, "scheduling_panics", "Panics in scheduling that a load-only pick caught"),
+            ended: Counters::new(
+                r,
+                "streams",
+                "Streams by how they ended",
+                "end",
+                &[
+                    (EndLabel::Completed, "completed"),
+                    (EndLabel::Aborted, "aborted"),
+                    (EndLabel::Refused, "refused"),
+                    (EndLabel::Detached, "detached"),
+                ],
+            ),
+            open_streams: gauge(r, "open_streams", "Streams open now; gateways limit them to 1,024 by default"),
+            buffered_bytes: gauge(r, "buffered_body_bytes", "Bytes of request bodies kept for their pick"),
+            duplicate_chunks: counter(r, "duplicate_chunks", "Body chunks after the end of the body, dropped"),
+            malformed_bodies: counter(r, "malformed_bodies", "Bodies of a known kind that could not be understood"),
+            stripped_headers: counter(r, "stripped_headers", "Control headers sent by clients that were taken out"),
+            prompt_tokens: {
+                let metric = Counter::default();
+                r.register("prompt_tokens", "Estimated prompt tokens of all picks", metric.clone());
+                metric
+            },
+            matched_tokens: {
+                let metric = Counter::default();
+                r.register("matched_tokens", "Estimated prompt tokens that the picked endpoint held", metric.clone());
+                metric
+            },
+            served_elsewhere: counter(r, "served_elsewhere", "Requests that another endpoint served than was picked"),
+            config_reloads: Counters::new(r, "config_reloads", "Reads of the configuration", "outcome", &taken),
+            endpoints_reloads: Counters::new(r, "endpoints_reloads", "Reads of the endpoints", "outcome", &taken),
+            scrapes: Counters::new(r, "scrapes", "Scrapes of engine metrics", "outcome", &taken),
+            endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
+            eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),
+            session_entries: gauge(r, "session_entries", "Sessions remembered"),
+            index_bytes: gauge(r, "prefix_index_bytes", "Estimated bytes of the prefix index"),
+            bytes_per_token: {
+                let metric = Gauge::default();
+                r.register("bytes_per_token", "Bytes of prompt that make one token, as learned", metric.clone());
+                metric
+            },
+            waiting_tokens: by_endpoint(r, "endpoint_waiting_tokens", "Tokens sent whose first byte has not come back"),
+            in_flight: by_endpoint(r, "endpoint_in_flight", "Requests in flight"),
+            blocks: by_endpoint(r, "endpoint_prefix_blocks", "Prefix blocks that the endpoint is taken to hold"),
+            failure_share: by_endpoint(r, "endpoint_failure_share", "Share of recent requests that failed, 0 to 1"),
+            registry,
+        }
+    }
+
+    /// The metrics page, in OpenMetrics text.
+    pub fn render(&self) -> String {
+        let mut page = String::new();
+        // Writing into a string cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+fn by_endpoint(registry: &mut Registry, name: &str, help: &str) -> EndpointGauge {
+    let gauges = EndpointGauge::default();
+    registry.register(name, help, gauges.clone());
+    gauges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_is_on_the_page_before_it_is_first_counted() {
+        let page = Metrics::new().render();
+        for line in [
+            "homing_picks_total{reason=\"session\"} 0",
+            "homing_streams_total{end=\"aborted\"} 0",
+            "homing_refused_total{reason=\"body-too-large\"} 0",
+        ] {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+    }
+
+    #[test]
+    fn a_counter_counts_its_own_label() {
+        let metrics = Metrics::new();
+        metrics.picks.of(Reason::Moved).inc();
+        assert!(metrics.render().contains("homing_picks_total{reason=\"moved\"} 1"));
+    }
+}

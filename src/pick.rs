@@ -1,0 +1,314 @@
+//! One request, from its facts to an explained decision.
+//!
+//! [`Picker::pick`] is the only place where `routing` and `state` meet; `ext_proc` calls it, and
+//! simulations that replay traffic call the very same. What follows a pick (who served, first byte, end)
+//! goes through the [`Picked`] that it returns.
+
+mod candidates;
+mod explain;
+mod picked;
+mod view;
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Affinity, ConfigReader, PickerConfig};
+use crate::metrics::{Metrics, RefusalLabel};
+use crate::model::{Now, Reason, Request, SessionKey, SessionSource};
+use crate::routing::{Candidate, PickContext, Scored, Scorers, picker};
+use crate::state::{
+    Booking, Chain, DecisionLog, Estimates, PoolReader, PrefixIndex, PrefixScratch, Session, SessionDigest, Sessions,
+    hash_prompt,
+};
+
+pub use picked::{Detached, Head, Picked, Usage};
+pub use view::EndpointView;
+
+/// Decisions kept for `homing explain`.
+const REMEMBERED_DECISIONS: usize = 1024;
+
+/// Makes decisions; shared by all streams.
+#[derive(Debug)]
+pub struct Picker {
+    pool: PoolReader,
+    config: ConfigReader,
+    profile: ArcSwap<Profile>,
+    index: Arc<PrefixIndex>,
+    sessions: Sessions,
+    digest: SessionDigest,
+    estimates: Estimates,
+    log: DecisionLog,
+    metrics: Arc<Metrics>,
+    /// Spreads requests that have neither session nor prefix.
+    anonymous: AtomicU64,
+}
+
+/// A configuration with its scorers built.
+#[derive(Debug)]
+struct Profile {
+    config: Arc<PickerConfig>,
+    scorers: Scorers,
+}
+
+/// Why there is no pick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No endpoint is eligible: 503.
+    #[error("no endpoint of the pool is ready")]
+    NoEndpoints,
+}
+
+/// Room that every pick of a thread uses again.
+#[derive(Default)]
+struct Scratch {
+    chain: Chain,
+    depths: Vec<u32>,
+    prefix: PrefixScratch,
+    candidates: Vec<Candidate>,
+    scored: Vec<Scored>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What is known of a request's session.
+#[derive(Clone, Copy, Debug, Default)]
+struct KnownSession {
+    /// Its key, if the request brought or got an id.
+    key: Option<SessionKey>,
+    /// What the table says of it.
+    entry: Option<Session>,
+}
+
+impl Picker {
+    /// A picker over `pool` that follows `config`; `pool_name` is what its replicas share.
+    pub fn new(
+        pool: PoolReader,
+        config: ConfigReader,
+        index: Arc<PrefixIndex>,
+        metrics: Arc<Metrics>,
+        pool_name: &str,
+        now: Instant,
+    ) -> Self {
+        let current = config.load().clone();
+        let estimates = Estimates::new(current.prefix_index.bytes_per_token);
+        let profile = Profile { scorers: Scorers::new(&current.scorers), config: current };
+        Self {
+            pool,
+            config,
+            profile: ArcSwap::from_pointee(profile),
+            index,
+            sessions: Sessions::new(now),
+            digest: SessionDigest::derived_from(pool_name),
+            estimates,
+            log: DecisionLog::new(REMEMBERED_DECISIONS),
+            metrics,
+            anonymous: AtomicU64::new(0),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<PickerConfig> {
+        self.config.load().clone()
+    }
+
+    /// The handles that it counts with.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Bytes of prompt that make one token, as learned.
+    pub fn bytes_per_token(&self) -> f64 {
+        self.estimates.bytes_per_token()
+    }
+
+    /// The last decisions.
+    pub fn decisions(&self) -> &DecisionLog {
+        &self.log
+    }
+
+    /// Whether the body of this request could change its pick.
+    pub fn needs_body(&self, request: &Request<'_>, now: Now) -> bool {
+        let profile = self.profile();
+        let held = profile.config.sessions.affinity == Affinity::Hard
+            && self
+                .known_session(&profile.config, request, now.instant)
+                .entry
+                .is_some_and(|session| self.is_live(&session));
+        profile.scorers.read_bodies() && !held
+    }
+
+    /// Picks an endpoint for `request`, books it there and remembers why.
+    ///
+    /// Returns [`Refusal::NoEndpoints`] if nothing is eligible; no other failure refuses a request.
+    pub fn pick(self: &Arc<Self>, request: &Request<'_>, now: Now) -> Result<Picked, Refusal> {
+        SCRATCH.with_borrow_mut(|scratch| self.pick_with(scratch, request, now))
+    }
+
+    fn pick_with(self: &Arc<Self>, scratch: &mut Scratch, request: &Request<'_>, now: Now) -> Result<Picked, Refusal> {
+        let profile = self.profile();
+        let config = &profile.config;
+        let pool = self.pool.load();
+        let session = self.known_session(config, request, now.instant);
+        self.overlap(scratch, request, config, pool.slots());
+        let prompt_tokens = self.prompt_tokens(request);
+        let block_tokens = config.prefix_index.block_bytes as f64 / self.estimates.bytes_per_token();
+        let choices = candidates::Choices { picker: self, pool: &pool, config, session, prompt_tokens, block_tokens };
+        choices.collect(&scratch.depths, &mut scratch.candidates, now.instant);
+        if scratch.candidates.is_empty() {
+            self.metrics.refused.of(RefusalLabel::NoEndpoints).inc();
+            return Err(Refusal::NoEndpoints);
+        }
+        let context = PickContext {
+            candidates: &scratch.candidates,
+            hidden_tokens: choices.hidden_tokens(&scratch.depths, request.prompt.is_some()),
+            block_tokens,
+            tie_key: self.tie_key(session.key, &scratch.chain),
+        };
+        let (pick, fell_back) = self.schedule(&profile.scorers, &context, &mut scratch.scored);
+        let Some(winner) = pick.and_then(|pick| pick.best[0]) else { return Err(Refusal::NoEndpoints) };
+        let candidate = context.candidates[winner.candidate];
+        let member = &pool.members()[candidate.member as usize];
+        let reason = if fell_back { Reason::Fallback } else { choices.reason(&context, &candidate) };
+        let decision = Arc::new(
+            explain::Explained {
+                pool: &pool,
+                context: &context,
+                pick: pick.as_ref(),
+                request,
+                prompt_tokens,
+                reason,
+                at: now.wall,
+            }
+            .decision(member),
+        );
+
+        let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
+        let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
+        self.index.record(&member.lane, &scratch.chain, capacity);
+        self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.cost);
+        self.log.push(Arc::clone(&decision));
+        let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
+        Ok(Picked::new(
+            Arc::clone(self),
+            decision,
+            Arc::clone(&member.destination),
+            booking,
+            picked::Facts {
+                // A generated id is not stored until a client sends it back.
+                session: session.key.filter(|_| {
+                    request.session_source == SessionSource::Header && config.sessions.affinity != Affinity::Off
+                }),
+                old_home: session.entry.map(|entry| entry.home),
+                chain: scratch.chain.as_slice().into(),
+                matched,
+                prompt_bytes: request.prompt.map(|prompt| prompt.len()),
+                prompt_tokens,
+                streams: request.prompt.is_some_and(|prompt| prompt.streams),
+            },
+        ))
+    }
+
+    /// Scores, and falls back to load alone if scoring panics.
+    fn schedule(
+        &self,
+        scorers: &Scorers,
+        context: &PickContext<'_>,
+        scored: &mut Vec<Scored>,
+    ) -> (Option<crate::routing::Pick>, bool) {
+        match catch_unwind(AssertUnwindSafe(|| picker::pick(scorers, context, scored))) {
+            Ok(pick) => (pick, false),
+            Err(_) => {
+                self.metrics.panics.inc();
+                tracing::error!("scheduling panicked; the least loaded endpoint is picked");
+                (picker::least_loaded(context), true)
+            }
+        }
+    }
+
+    /// Hashes the prompt, and finds how much of it each endpoint holds.
+    fn overlap(&self, scratch: &mut Scratch, request: &Request<'_>, config: &PickerConfig, slots: usize) {
+        scratch.chain.clear();
+        scratch.depths.clear();
+        scratch.depths.resize(slots, 0);
+        if let Some(prompt) = &request.prompt {
+            hash_prompt(prompt, config.prefix_index.block_bytes, &mut scratch.chain);
+            self.index.depths(&scratch.chain, &mut scratch.depths, &mut scratch.prefix);
+        }
+    }
+
+    /// Tokens of the prompt: by its bytes, else by the body's, else the pool's mean; never 0.
+    fn prompt_tokens(&self, request: &Request<'_>) -> f64 {
+        let bytes = match (&request.prompt, request.unread_bytes) {
+            (Some(prompt), _) => prompt.len() as f64,
+            (None, Some(bytes)) => bytes as f64,
+            (None, None) => return self.estimates.prompt_tokens().max(1.0),
+        };
+        (bytes / self.estimates.bytes_per_token()).max(1.0)
+    }
+
+    fn known_session(&self, config: &PickerConfig, request: &Request<'_>, now: Instant) -> KnownSession {
+        let Some(id) = request.session_id else { return KnownSession::default() };
+        // In `hard` mode the pick may come before the body, so the model cannot be part of the key.
+        let model = match (config.sessions.affinity, &request.prompt) {
+            (Affinity::Hard, _) | (_, None) => "",
+            (_, Some(prompt)) => prompt.model,
+        };
+        let key = self.digest.key("", model, id);
+        let entry = (request.session_source == SessionSource::Header && config.sessions.affinity != Affinity::Off)
+            .then(|| self.sessions.get(key, now, config.sessions.idle_timeout))
+            .flatten();
+        KnownSession { key: Some(key), entry }
+    }
+
+    /// Whether the session's home is there and may serve it.
+    fn is_live(&self, session: &Session) -> bool {
+        let pool = self.pool.load();
+        pool.get(session.home).is_some_and(|home| home.endpoint.is_eligible() && !home.load.is_gone())
+    }
+
+    fn tie_key(&self, session: Option<SessionKey>, chain: &[u64]) -> u64 {
+        match (session, chain.first()) {
+            // The low half of a digest is as good as any other half.
+            (Some(SessionKey(digest)), _) => digest as u64,
+            (None, Some(root)) => *root,
+            (None, None) => self.anonymous.fetch_add(1, Relaxed),
+        }
+    }
+
+    fn count(
+        &self,
+        request: &Request<'_>,
+        decision: &crate::model::Decision,
+        prompt_tokens: f64,
+        uncached: f64,
+        cost: f64,
+    ) {
+        let metrics = &self.metrics;
+        metrics.picks.of(decision.reason).inc();
+        metrics.sessions.of(request.session_source).inc();
+        if request.prompt.is_some() {
+            metrics.prompt_tokens.inc_by(prompt_tokens);
+            metrics.matched_tokens.inc_by((prompt_tokens - uncached).max(0.0));
+            self.estimates.picked(prompt_tokens, uncached, cost);
+        }
+    }
+
+    /// The scorers of the configuration in force, built again when it changed.
+    fn profile(&self) -> Arc<Profile> {
+        let config = self.config.load();
+        let profile = self.profile.load();
+        if Arc::ptr_eq(&profile.config, &config) {
+            return Arc::clone(&profile);
+        }
+        let built = Arc::new(Profile { scorers: Scorers::new(&config.scorers), config: Arc::clone(&config) });
+        self.profile.store(Arc::clone(&built));
+        built
+    }
+}

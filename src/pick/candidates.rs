@@ -1,0 +1,122 @@
+//! From the pool to the candidates of one request.
+
+use std::time::Instant;
+
+use crate::config::{Affinity, PickerConfig};
+use crate::model::{EndpointId, Reason};
+use crate::routing::{Candidate, PickContext};
+use crate::state::{Member, PoolSnapshot};
+
+use super::{KnownSession, Picker};
+
+/// One request's view of the pool.
+pub(super) struct Choices<'a> {
+    pub picker: &'a Picker,
+    pub pool: &'a PoolSnapshot,
+    pub config: &'a PickerConfig,
+    pub session: KnownSession,
+    pub prompt_tokens: f64,
+    pub block_tokens: f64,
+}
+
+impl Choices<'_> {
+    /// Fills `candidates` with the endpoints that may serve this request.
+    ///
+    /// A draining endpoint serves the sessions that it has; all others only if nobody else is there, since a
+    /// request is worth more than a drain. With `hard` affinity a live home is the only candidate.
+    pub fn collect(&self, depths: &[u32], candidates: &mut Vec<Candidate>, now: Instant) {
+        candidates.clear();
+        let home = self.live_home();
+        let eligible = |(_, member): &(u32, &Member)| member.endpoint.is_eligible();
+        let members = || (0u32..).zip(self.pool.members()).filter(eligible);
+        let is_home = |member: &Member| Some(member.id) == home;
+        if self.config.sessions.affinity == Affinity::Hard && home.is_some() {
+            candidates.extend(
+                members().filter(|(_, it)| is_home(it)).map(|(at, it)| self.candidate(at, it, depths, home, now)),
+            );
+            return;
+        }
+        candidates.extend(
+            members()
+                .filter(|(_, it)| !it.endpoint.draining || is_home(it))
+                .map(|(at, it)| self.candidate(at, it, depths, home, now)),
+        );
+        if candidates.is_empty() {
+            candidates.extend(members().map(|(at, it)| self.candidate(at, it, depths, home, now)));
+        }
+    }
+
+    /// Tokens of the session's context that only its home holds and the prefix index cannot see.
+    ///
+    /// Without the body that is the whole context. With it, it is the last answer, as far as this prompt can
+    /// contain it, and only while the home still holds the prompt that the answer followed.
+    pub fn hidden_tokens(&self, depths: &[u32], body_read: bool) -> f64 {
+        let (Some(home), Some(session)) = (self.live_home(), self.session.entry) else { return 0.0 };
+        if !body_read {
+            return session.context_tokens();
+        }
+        let held = self.held_tokens(home, depths);
+        if held + self.block_tokens < f64::from(session.prompt_tokens).min(self.prompt_tokens) {
+            return 0.0;
+        }
+        f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
+    }
+
+    /// Why `winner` won, in one word.
+    pub fn reason(&self, context: &PickContext<'_>, winner: &Candidate) -> Reason {
+        let moved = self.session.entry.is_some() && self.live_home().is_none();
+        let uncached = |candidate: &Candidate| candidate.uncached_tokens;
+        let most = context.candidates.iter().map(uncached).fold(f64::MIN, f64::max);
+        let least = context.candidates.iter().map(uncached).fold(f64::MAX, f64::min);
+        if moved {
+            Reason::Moved
+        } else if winner.is_home {
+            Reason::Session
+        } else if uncached(winner) < most && uncached(winner) <= least {
+            Reason::Prefix
+        } else {
+            Reason::Load
+        }
+    }
+
+    /// The session's home, if it is in the pool, in service and can be reached.
+    fn live_home(&self) -> Option<EndpointId> {
+        let home = self.session.entry?.home;
+        let member = self.pool.get(home)?;
+        (member.endpoint.is_eligible() && !member.load.is_gone()).then_some(home)
+    }
+
+    fn candidate(
+        &self,
+        place: u32,
+        member: &Member,
+        depths: &[u32],
+        home: Option<EndpointId>,
+        now: Instant,
+    ) -> Candidate {
+        let load = &member.load;
+        let estimates = &self.picker.estimates;
+        let failing = load.failure_share(now);
+        Candidate {
+            member: place,
+            placement: member.placement,
+            weight: member.endpoint.weight,
+            waiting_tokens: load.waiting_tokens(estimates.uncached_tokens()),
+            in_flight: load.in_flight(),
+            uncached_tokens: (self.prompt_tokens - self.held_tokens(member.id, depths)).max(0.0),
+            is_home: Some(member.id) == home,
+            penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
+        }
+    }
+
+    /// What a whole failure costs: a mean request, or all of the session's context if that is more.
+    fn worth(&self) -> f64 {
+        let context = self.session.entry.map_or(0.0, |session| session.context_tokens());
+        self.picker.estimates.pick_cost().max(context)
+    }
+
+    fn held_tokens(&self, id: EndpointId, depths: &[u32]) -> f64 {
+        let blocks = depths.get(id.slot as usize).copied().unwrap_or(0);
+        (f64::from(blocks) * self.block_tokens).min(self.prompt_tokens)
+    }
+}

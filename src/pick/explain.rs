@@ -1,0 +1,53 @@
+//! From a pick to the decision that people read.
+
+use std::time::SystemTime;
+
+use crate::model::{Choice, Decision, EXPLAINED, Reason, Request};
+use crate::routing::{Pick, PickContext, Scored};
+use crate::state::{Member, PoolSnapshot};
+
+/// What an explanation is made of.
+pub(super) struct Explained<'a> {
+    pub pool: &'a PoolSnapshot,
+    pub context: &'a PickContext<'a>,
+    pub pick: Option<&'a Pick>,
+    pub request: &'a Request<'a>,
+    pub prompt_tokens: f64,
+    pub reason: Reason,
+    pub at: SystemTime,
+}
+
+impl Explained<'_> {
+    /// The decision for `winner`.
+    pub fn decision(&self, winner: &Member) -> Decision {
+        let mut choices: [Option<Choice>; EXPLAINED] = Default::default();
+        let scored = self.pick.iter().flat_map(|pick| pick.best.iter().flatten());
+        for (choice, scored) in choices.iter_mut().zip(scored) {
+            *choice = Some(self.choice(scored));
+        }
+        Decision {
+            at: self.at,
+            endpoint: winner.endpoint.name.clone(),
+            address: winner.endpoint.address,
+            reason: self.reason,
+            session: self.request.session_source,
+            model: self.request.prompt.map(|prompt| prompt.model.into()),
+            prompt_tokens: self.prompt_tokens,
+            eligible: u32::try_from(self.context.candidates.len()).unwrap_or(u32::MAX),
+            choices,
+        }
+    }
+
+    fn choice(&self, scored: &Scored) -> Choice {
+        let candidate = &self.context.candidates[scored.candidate];
+        Choice {
+            endpoint: self.pool.members()[candidate.member as usize].endpoint.name.clone(),
+            cost: scored.cost,
+            uncached_tokens: candidate.uncached_tokens,
+            waiting_tokens: candidate.waiting_tokens,
+            in_flight: candidate.in_flight,
+            charged: scored.charges,
+            penalty: candidate.penalty,
+        }
+    }
+}
