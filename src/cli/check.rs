@@ -9,6 +9,8 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::config::{self, ConfigError, PickerConfig};
+use crate::model::Endpoint;
+use crate::sources::endpoints_file;
 
 /// Checks a configuration document, or an endpoints file, without serving anything.
 ///
@@ -19,6 +21,10 @@ pub struct Args {
     /// The file to check; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+
+    /// Check an endpoints file instead of a configuration document [default: false].
+    #[arg(long)]
+    endpoints: bool,
 }
 
 /// Checks one file.
@@ -26,9 +32,9 @@ pub struct Args {
 /// # Errors
 /// The file cannot be read.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file } = args;
+    let Args { file, endpoints } = args;
     let text = read(&file)?;
-    Ok(report(&file, check_config(&text)))
+    Ok(report(&file, if endpoints { check_endpoints(&text) } else { check_config(&text) }))
 }
 
 /// The lines to print for a file that is right.
@@ -38,6 +44,16 @@ fn check_config(text: &str) -> Result<Lines, ConfigError> {
     let parsed = config::parse(text)?;
     let warnings = parsed.warnings.into_iter().map(|warning| format!("warning: {warning}"));
     Ok(warnings.chain(differences(&parsed.config)).collect())
+}
+
+fn check_endpoints(text: &str) -> Result<Lines, ConfigError> {
+    let endpoints = endpoints_file::parse(text)?;
+    let line = |endpoint: &Endpoint| {
+        let Endpoint { identity: _, name, address, labels: _, weight, draining } = endpoint;
+        let draining = if *draining { ", draining" } else { "" };
+        format!("{name}: {address}, weight {weight}{draining}")
+    };
+    Ok(endpoints.iter().map(line).collect())
 }
 
 fn report(file: &Path, checked: Result<Lines, ConfigError>) -> ExitCode {
@@ -103,5 +119,11 @@ mod tests {
             ["scorers.prefixLocality.weight: 3.0", "sessions.affinity: hard"]
         );
         assert!(check_config("").expect("valid").is_empty());
+    }
+
+    #[test]
+    fn endpoints_are_printed_one_a_line() {
+        let text = "endpoints: [{name: r1, address: ::1, port: 80, drain: true}]";
+        assert_eq!(check_endpoints(text).expect("valid"), ["r1: [::1]:80, weight 1, draining"]);
     }
 }
