@@ -4,5 +4,6 @@
 
 pub mod config_file;
 pub mod endpoints_file;
+pub mod engine_metrics;
 pub mod reload;
 pub mod watch;
