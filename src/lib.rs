@@ -8,4 +8,5 @@ pub mod metrics;
 pub mod model;
 pub mod pick;
 pub mod routing;
+pub mod sources;
 pub mod state;

@@ -1,7 +1,7 @@
 //! `homing check`: whether a file would be accepted, and what it changes.
 
 use std::fmt::Display;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +9,8 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::config::{self, ConfigError, PickerConfig};
+use crate::model::Endpoint;
+use crate::sources::endpoints_file;
 
 /// Checks a configuration document, or an endpoints file, without serving anything.
 ///
@@ -19,16 +21,23 @@ pub struct Args {
     /// The file to check; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+
+    /// Check an endpoints file instead of a configuration document [default: false].
+    #[arg(long)]
+    endpoints: bool,
 }
 
 /// Checks one file.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or nobody reads what is printed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { file } = args;
+    let Args { file, endpoints } = args;
     let text = read(&file)?;
-    Ok(report(&file, check_config(&text)))
+    let checked = if endpoints { check_endpoints(&text) } else { check_config(&text) };
+    let correct = checked.is_ok();
+    report(&file, checked, &mut io::stdout().lock()).context("standard output cannot be written")?;
+    Ok(if correct { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The lines to print for a file that is right.
@@ -40,18 +49,24 @@ fn check_config(text: &str) -> Result<Lines, ConfigError> {
     Ok(warnings.chain(differences(&parsed.config)).collect())
 }
 
-fn report(file: &Path, checked: Result<Lines, ConfigError>) -> ExitCode {
+fn check_endpoints(text: &str) -> Result<Lines, ConfigError> {
+    let endpoints = endpoints_file::parse(text)?;
+    let line = |endpoint: &Endpoint| {
+        let Endpoint { identity: _, name, address, labels: _, weight, draining } = endpoint;
+        let draining = if *draining { ", draining" } else { "" };
+        format!("{name}: {address}, weight {weight}{draining}")
+    };
+    Ok(endpoints.iter().map(line).collect())
+}
+
+fn report(file: &Path, checked: Result<Lines, ConfigError>, out: &mut impl Write) -> io::Result<()> {
     let name: &dyn Display = if is_stdin(file) { &"stdin" } else { &file.display() };
     match checked {
         Ok(lines) => {
-            println!("ok");
-            lines.iter().for_each(|line| println!("{line}"));
-            ExitCode::SUCCESS
+            writeln!(out, "ok")?;
+            lines.iter().try_for_each(|line| writeln!(out, "{line}"))
         }
-        Err(error) => {
-            error.problems.iter().for_each(|problem| println!("{name}:{problem}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => error.problems.iter().try_for_each(|problem| writeln!(out, "{name}:{problem}")),
     }
 }
 
@@ -81,7 +96,7 @@ fn compare(field: &str, ours: &Value, default: &Value, lines: &mut Lines) {
 fn read(file: &Path) -> anyhow::Result<String> {
     if is_stdin(file) {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+        io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
         return Ok(text);
     }
     std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
@@ -95,6 +110,27 @@ fn is_stdin(file: &Path) -> bool {
 mod tests {
     use super::*;
 
+    fn printed(file: &str, checked: Result<Lines, ConfigError>) -> String {
+        let mut out = Vec::new();
+        report(Path::new(file), checked, &mut out).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_problem_is_printed_behind_the_file_and_its_place() {
+        let text = "scorers:\n  prefixLocality:\n    wieght: 2\n";
+        let problem = "3:5: scorers.prefixLocality.wieght: unknown field (did you mean `weight`?)\n";
+        assert_eq!(printed("picker.yaml", check_config(text)), format!("picker.yaml:{problem}"));
+        assert_eq!(printed("-", check_config(text)), format!("stdin:{problem}"));
+        assert_eq!(printed("-", check_config("limits: {bodyWait: 5s}")), "ok\nlimits.bodyWait: 5s\n");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error_that_names_it() {
+        let error = run(Args { file: "/nowhere/picker.yaml".into(), endpoints: false }).expect_err("no such file");
+        assert_eq!(error.to_string(), "/nowhere/picker.yaml cannot be read");
+    }
+
     #[test]
     fn only_what_differs_from_the_defaults_is_printed() {
         let text = "sessions: {affinity: hard}\nscorers: {queueDepth: {weight: 1}, prefixLocality: {weight: 3}}";
@@ -103,5 +139,11 @@ mod tests {
             ["scorers.prefixLocality.weight: 3.0", "sessions.affinity: hard"]
         );
         assert!(check_config("").expect("valid").is_empty());
+    }
+
+    #[test]
+    fn endpoints_are_printed_one_a_line() {
+        let text = "endpoints: [{name: r1, address: ::1, port: 80, drain: true}]";
+        assert_eq!(check_endpoints(text).expect("valid"), ["r1: [::1]:80, weight 1, draining"]);
     }
 }

@@ -62,7 +62,7 @@ impl Document {
     ///
     /// `example` is a valid `T` that shows all names; where `problems` grew, parts of it stand in the result.
     pub fn read<T: DeserializeOwned + Serialize>(&self, example: &T, problems: &mut Vec<Problem>) -> Option<T> {
-        let example = serde_json::to_value(example).ok()?;
+        let example = serde_json::to_value(example).expect("an example is maps with text keys, which JSON can hold");
         let mut value = known(&self.root, &example, "", problems);
         for _ in 0..MANY {
             let error = match serde_path_to_error::deserialize::<_, T>(&value) {

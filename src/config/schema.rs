@@ -56,7 +56,7 @@ pub struct Sessions {
     pub generate: bool,
     /// How strongly a session holds on to its endpoint.
     pub affinity: Affinity,
-    /// How long a session is remembered after its last request; at least `1s`.
+    /// How long a session is remembered after its last request; `1s` to 30 days.
     #[serde(with = "duration")]
     pub idle_timeout: Duration,
     /// Sessions remembered at once; the least recently used goes first. At least 1.
@@ -113,7 +113,7 @@ pub struct Limits {
     pub request_body: ByteSize,
     /// Bodies that wait for their pick, all together; above it requests are picked on load. At least `requestBody`.
     pub buffered_bodies: ByteSize,
-    /// How long a body may take to arrive before the request is picked without it; at least `1ms`.
+    /// How long a body may take to arrive before the request is picked without it; `1ms` to 30 days.
     #[serde(with = "duration")]
     pub body_wait: Duration,
 }
@@ -124,10 +124,10 @@ pub struct Limits {
 pub struct EngineMetrics {
     /// Whether engines are asked at all; without it the picker goes by its own bookings.
     pub enabled: bool,
-    /// Time between two scrapes of one engine, before jitter; at least `50ms`.
+    /// Time between two scrapes of one engine, before jitter; `50ms` to 30 days.
     #[serde(with = "duration")]
     pub interval: Duration,
-    /// How long one scrape may take; at least `10ms`.
+    /// How long one scrape may take; `10ms` to 30 days.
     #[serde(with = "duration")]
     pub timeout: Duration,
     /// The path of the engine's metrics page.

@@ -16,6 +16,9 @@ const HEADERS: RangeInclusive<usize> = 1..=16;
 /// Below 64 bytes the index outgrows the prompts; above 64 KiB hardly a prompt fills a block.
 const BLOCK_BYTES: RangeInclusive<usize> = 64..=65_536;
 
+/// Longest duration of any kind: no sum of it with a clock can overflow.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Calls `note` with the field and the way to mend it, for every value out of range.
 pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     // Taken apart without `..`, so that a new field does not compile before somebody thought of its range.
@@ -32,7 +35,7 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
             note(&field, format!("`{name}` is listed twice: remove one"));
         }
     }
-    at_least("sessions.idleTimeout", *idle_timeout, Duration::from_secs(1), note);
+    lasts("sessions.idleTimeout", *idle_timeout, Duration::from_secs(1), note);
     if *max_sessions == 0 {
         note("sessions.maxSessions", "must be at least 1; to ignore sessions set sessions.affinity to off".into());
     }
@@ -71,11 +74,11 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         let fix = format!("is {buffered_bodies}, must be at least limits.requestBody ({request_body}): raise it");
         note("limits.bufferedBodies", fix);
     }
-    at_least("limits.bodyWait", *body_wait, Duration::from_millis(1), note);
+    lasts("limits.bodyWait", *body_wait, Duration::from_millis(1), note);
 
     let EngineMetrics { enabled: _, interval, timeout, path } = engine_metrics;
-    at_least("engineMetrics.interval", *interval, Duration::from_millis(50), note);
-    at_least("engineMetrics.timeout", *timeout, Duration::from_millis(10), note);
+    lasts("engineMetrics.interval", *interval, Duration::from_millis(50), note);
+    lasts("engineMetrics.timeout", *timeout, Duration::from_millis(10), note);
     if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() {
         note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics"));
     }
@@ -93,9 +96,9 @@ fn within(
     }
 }
 
-fn at_least(field: &str, value: Duration, least: Duration, note: &mut impl FnMut(&str, String)) {
-    if value < least {
-        let (value, least) = (humantime::format_duration(value), humantime::format_duration(least));
-        note(field, format!("is {value}, must be at least {least}"));
+fn lasts(field: &str, value: Duration, least: Duration, note: &mut impl FnMut(&str, String)) {
+    if !(least..=LONGEST).contains(&value) {
+        let [value, least, most] = [value, least, LONGEST].map(humantime::format_duration);
+        note(field, format!("is {value}, must be between {least} and {most}"));
     }
 }

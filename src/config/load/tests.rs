@@ -99,7 +99,7 @@ engineMetrics:
             "8:24: scorers.queueDepth.weight: is -1, must be a finite number of 0 or more; 0 turns the scorer off",
             "10:16: limits.requestBody: `much` is not a size: write a whole number with B, KB, MB, GB, KiB, MiB or \
              GiB, such as 32MiB",
-            "12:13: engineMetrics.interval: is 1ms, must be at least 50ms",
+            "12:13: engineMetrics.interval: is 1ms, must be between 50ms and 30days",
             "13:9: engineMetrics.path: `metrics` is not a path: start it with /, such as /metrics",
         ]
     );
@@ -111,6 +111,7 @@ fn every_range_has_two_ends() {
         ("sessions: {headers: []}", "sessions.headers"),
         ("sessions: {maxSessions: 0}", "sessions.maxSessions"),
         ("sessions: {idleTimeout: 0s}", "sessions.idleTimeout"),
+        ("sessions: {idleTimeout: 2years}", "sessions.idleTimeout"),
         ("scorers: {prefixLocality: {weight: .nan}}", "scorers.prefixLocality.weight"),
         ("scorers: {prefixLocality: {weight: .inf}}", "scorers.prefixLocality.weight"),
         ("scorers: {prefixLocality: {loadGrowth: 1.5}}", "scorers.prefixLocality.loadGrowth"),

@@ -1,0 +1,132 @@
+//! One scrape: an engine's metrics page over a pooled HTTP/1 connection.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::parse::Page;
+use crate::model::EngineReport;
+
+/// Largest page that is read: twenty times vLLM's.
+const PAGE: usize = 1 << 20;
+
+/// How long an idle connection is kept; longer than engines keep theirs gains nothing.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Why a scrape told nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ScrapeError {
+    /// The engine took longer than the timeout, counted from the connect to the last byte.
+    #[error("no complete answer within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
+    /// The engine answered with something other than 200.
+    #[error("the answer was {0}")]
+    Status(StatusCode),
+    /// The page has more than 1 MiB.
+    #[error("the page has more than {PAGE} bytes")]
+    TooLarge,
+    /// The connection could not be made.
+    #[error("cannot connect: {}", cause(.0))]
+    Connect(#[source] hyper_util::client::legacy::Error),
+    /// The exchange failed after the connection was made.
+    #[error("the exchange failed: {}", cause(.0.as_ref()))]
+    Exchange(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ScrapeError {
+    /// The reason in metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Status(_) => "status",
+            Self::TooLarge => "too-large",
+            Self::Connect(_) => "connect",
+            Self::Exchange(_) => "exchange",
+        }
+    }
+}
+
+/// Scrapes engines; clones share the pool of connections.
+#[derive(Clone, Debug)]
+pub struct Scraper {
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+impl Scraper {
+    /// A scraper without connections. Must be called within a tokio runtime.
+    pub fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Self { client }
+    }
+
+    /// Asks one engine once, and gives up after `limit`.
+    ///
+    /// # Errors
+    /// See [`ScrapeError`]; a page that lacks what we want is no error.
+    pub async fn scrape(&self, address: SocketAddr, path: &str, limit: Duration) -> Result<EngineReport, ScrapeError> {
+        timeout(limit, self.fetch(address, path)).await.unwrap_or(Err(ScrapeError::Timeout(limit)))
+    }
+
+    async fn fetch(&self, address: SocketAddr, path: &str) -> Result<EngineReport, ScrapeError> {
+        let request = request(address, path).map_err(|error| ScrapeError::Exchange(error.into()))?;
+        let response = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() { ScrapeError::Connect(error) } else { ScrapeError::Exchange(error.into()) }
+        })?;
+        if response.status() != StatusCode::OK {
+            return Err(ScrapeError::Status(response.status()));
+        }
+        let (mut body, mut page, mut length) = (response.into_body(), Page::default(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| ScrapeError::Exchange(error.into()))?;
+            let Some(piece) = frame.data_ref() else { continue };
+            length += piece.len();
+            if length > PAGE {
+                return Err(ScrapeError::TooLarge);
+            }
+            page.push(piece);
+        }
+        Ok(page.finish())
+    }
+}
+
+impl Default for Scraper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The last of the causes: those above it only say that something failed.
+fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
+}
+
+fn request(address: SocketAddr, path: &str) -> Result<Request<Empty<Bytes>>, http::Error> {
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(Authority::try_from(address.to_string())?)
+        .path_and_query(PathAndQuery::try_from(path)?)
+        .build()?;
+    Request::get(uri).header(ACCEPT, "text/plain;version=0.0.4").body(Empty::new())
+}
+
+#[cfg(test)]
+mod tests;

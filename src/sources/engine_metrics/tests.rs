@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use super::*;
+use crate::config::{ConfigWriter, PickerConfig, live};
+
+/// An engine that answers every request with one waiting request, or never.
+async fn engine(answers: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                    let page = "vllm:num_requests_waiting 1\n";
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{page}", page.len());
+                    if answers && stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn target(slot: u32, address: SocketAddr) -> Target {
+    Target { id: EndpointId { slot, generation: 1 }, address }
+}
+
+fn asking(enabled: bool) -> PickerConfig {
+    let mut config = PickerConfig::default();
+    config.engine_metrics.enabled = enabled;
+    config.engine_metrics.interval = Duration::from_millis(50);
+    config.engine_metrics.timeout = Duration::from_millis(100);
+    config
+}
+
+fn started(
+    targets: Vec<Target>,
+    config: PickerConfig,
+) -> (watch::Sender<Vec<Target>>, ConfigWriter, UnboundedReceiver<Scrape>) {
+    let (sender, receiver) = watch::channel(targets);
+    let (reader, writer) = live(config);
+    let (scrapes, outcomes) = unbounded_channel();
+    tokio::spawn(run(receiver, reader, move |scrape| {
+        let _ = scrapes.send(scrape);
+    }));
+    (sender, writer, outcomes)
+}
+
+async fn next(outcomes: &mut UnboundedReceiver<Scrape>) -> Scrape {
+    timeout(Duration::from_secs(10), outcomes.recv()).await.expect("in time").expect("still running")
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_delays_only_its_own_reports() {
+    let (good, hung) = (target(0, engine(true).await), target(1, engine(false).await));
+    let mut config = asking(true);
+    config.engine_metrics.timeout = Duration::from_secs(3600);
+    let (_targets, _writer, mut outcomes) = started(vec![hung, good], config);
+    for _ in 0..5 {
+        let scrape = next(&mut outcomes).await;
+        assert_eq!(scrape.id, good.id);
+        assert_eq!(scrape.outcome.expect("an answer").waiting, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_is_reported_each_time() {
+    let hung = target(1, engine(false).await);
+    let (_targets, _writer, mut outcomes) = started(vec![hung], asking(true));
+    for _ in 0..2 {
+        let error = next(&mut outcomes).await.outcome.expect_err("no answer");
+        assert_eq!(error.as_str(), "timeout");
+    }
+}
+
+#[tokio::test]
+async fn tasks_come_and_go_with_their_endpoints() {
+    let (first, second) = (target(0, engine(true).await), target(1, engine(true).await));
+    let (targets, _writer, mut outcomes) = started(vec![first], asking(true));
+    assert_eq!(next(&mut outcomes).await.id, first.id);
+    targets.send_replace(vec![second]);
+    while next(&mut outcomes).await.id == first.id {}
+    for _ in 0..3 {
+        assert_eq!(next(&mut outcomes).await.id, second.id);
+    }
+    drop(targets);
+    while timeout(Duration::from_secs(10), outcomes.recv()).await.expect("the tasks end").is_some() {}
+}
+
+#[tokio::test]
+async fn asking_can_be_turned_on_while_running() {
+    let good = target(0, engine(true).await);
+    let (_targets, writer, mut outcomes) = started(vec![good], asking(false));
+    tokio::task::yield_now().await;
+    assert!(outcomes.try_recv().is_err());
+    writer.publish(asking(true));
+    assert!(next(&mut outcomes).await.outcome.is_ok());
+}

@@ -1,0 +1,77 @@
+//! The claims of the fuzz targets, held against a bounded number of inputs on the stable toolchain.
+//!
+//! Inputs are broken copies of good ones, which come further into a parser than noise does.
+
+#[path = "../fuzz/claims.rs"]
+mod claims;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const CONFIG: &[u8] = b"\
+sessions: {headers: [x-session-id], generate: true, affinity: soft, idleTimeout: 1h, maxSessions: 10}
+scorers:
+  sessionAffinity: {weight: 1}
+  prefixLocality: {weight: 2, loadGrowth: 0.05}
+prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
+limits: &limits {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
+engineMetrics: {enabled: true, interval: 1s, timeout: 500ms, path: /metrics}
+";
+
+const ENDPOINTS: &[u8] = b"\
+endpoints:
+- {name: r1, address: 127.0.0.1, port: 8001, labels: {zone: a}, weight: 1.5}
+- {name: r2, address: '::1', port: 8001, drain: true}
+";
+
+const METRICS: &[u8] = b"\x05\
+# HELP vllm:num_requests_waiting Number of requests waiting to be processed.
+vllm:num_requests_waiting{engine=\"0\",model_name=\"a\\\"}b\"} 3.0
+vllm:kv_cache_usage_perc{engine=\"0\"} 0.5 1700000000000
+vllm:cache_config_info{block_size=\"16\",num_gpu_blocks=\"100\"} 1.0
+process_start_time_seconds 1.79525458217e+09
+";
+
+/// A copy of the input in which a few runs of bytes are replaced by others.
+fn broken(good: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        any::<Vec<u8>>(),
+        "[ -~\n]{0,6}".prop_map(String::into_bytes),
+        (0..good.len(), 0..40_usize).prop_map(|(start, length)| good[start..].iter().copied().take(length).collect()),
+    ];
+    vec((0..good.len(), 0..12_usize, piece), 0..6).prop_map(|edits| {
+        let mut bytes = good.to_vec();
+        for (start, length, piece) in edits {
+            let start = start.min(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, piece);
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn config_claims_hold(data in broken(CONFIG)) {
+        claims::config(&data);
+    }
+
+    #[test]
+    fn endpoints_claims_hold(data in broken(ENDPOINTS)) {
+        claims::endpoints(&data);
+    }
+
+    #[test]
+    fn engine_metrics_claims_hold(data in broken(METRICS)) {
+        claims::engine_metrics(&data);
+    }
+}
+
+#[test]
+fn the_good_inputs_are_good() {
+    assert!(homing::config::parse(std::str::from_utf8(CONFIG).expect("text")).is_ok());
+    assert!(homing::sources::endpoints_file::parse(std::str::from_utf8(ENDPOINTS).expect("text")).is_ok());
+    assert_eq!(homing::sources::engine_metrics::parse(&METRICS[1..]).waiting, Some(3));
+}
