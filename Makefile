@@ -1,0 +1,61 @@
+# Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup.
+# A target that needs one says in one line when it is missing; everything else it fetches itself.
+# What is fetched is kept by version in $HOMING_PARTS (default: homing/ in the user's cache folder).
+
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+
+target := $(or $(CARGO_TARGET_DIR),target)
+
+# $(call need,command,name,how to get it)
+need = command -v $(1) >/dev/null || { echo "$(2) is missing: $(3)" >&2; exit 1; }
+
+# Runs what follows with the path of a real Envoy in HOMING_ENVOY.
+with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="$$envoy"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-mutants bench lint lint-rust fmt parts rust compiler python
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: rust python ## compare round robin and Homing through a real Envoy (options in DEMO_ARGS)
+	@cargo build --release --locked
+	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
+
+test: rust python ## run every test, end to end through a real Envoy (options in TEST_ARGS)
+	@$(with_envoy) cargo test --locked $(TEST_ARGS)
+
+test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
+	@$(with_envoy) python3 tests/mutants.py $(MUTANTS)
+
+bench: rust ## time the hot steps (options in BENCH_ARGS)
+	@cargo bench --locked $(BENCH_ARGS)
+
+lint: lint-rust python ## check format, lints, docs, dependencies and scripts
+	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
+	@for script in scripts/parts/* .ci/run; do bash -n "$$script" || exit 1; done
+	@python3 -c 'import ast; ast.parse(open("tests/mutants.py").read())'
+
+lint-rust: rust ## check format, lints and docs of the Rust code only
+	@cargo fmt --check
+	@cargo clippy --locked --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+fmt: rust ## format the Rust code
+	@cargo fmt
+
+parts: python rust ## fetch what the targets need and print where it is
+	@scripts/parts/envoy
+	@scripts/parts/cargo-deny
+
+# The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.
+rust: compiler
+	@$(call need,rustup,rustup,install it from https://rustup.rs)
+	@cargo --version >/dev/null 2>&1 || rustup toolchain install
+
+compiler:
+	@$(call need,cc,a C compiler,install gcc or clang; on Debian and Ubuntu: apt install gcc libc6-dev)
+
+python:
+	@source scripts/parts/common.sh && need_python
