@@ -12,6 +12,11 @@
 //! `cli::serve` wires it: [`listen::bind`] the ports, [`Runtimes::start`] the data side, spawn
 //! [`health::serve`] and [`http::serve`], then stay in [`drain::run`] until the end.
 
+mod grpc;
+pub mod health;
 pub mod http;
 pub mod listen;
 pub mod pages;
+mod readiness;
+
+pub use readiness::{BlockReady, Readiness};
