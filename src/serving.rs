@@ -12,11 +12,17 @@
 //! `cli::serve` wires it: [`listen::bind`] the ports, [`Runtimes::start`] the data side, spawn
 //! [`health::serve`] and [`http::serve`], then stay in [`drain::run`] until the end.
 
+mod connection;
 mod grpc;
 pub mod health;
 pub mod http;
 pub mod listen;
+mod load;
 pub mod pages;
 mod readiness;
+mod runtimes;
+mod streams;
+pub mod tls;
 
 pub use readiness::{BlockReady, Readiness};
+pub use runtimes::Runtimes;
