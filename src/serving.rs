@@ -13,6 +13,7 @@
 //! [`health::serve`] and [`http::serve`], then stay in [`drain::run`] until the end.
 
 mod connection;
+pub mod drain;
 mod grpc;
 pub mod health;
 pub mod http;
@@ -23,6 +24,9 @@ mod readiness;
 mod runtimes;
 mod streams;
 pub mod tls;
+
+#[cfg(test)]
+mod tests;
 
 pub use readiness::{BlockReady, Readiness};
 pub use runtimes::Runtimes;
