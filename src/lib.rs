@@ -5,5 +5,5 @@ pub mod cli;
 pub mod config;
 pub mod model;
 pub mod routing;
-pub mod state;
 pub mod serving;
+pub mod state;

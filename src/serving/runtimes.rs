@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -86,11 +86,19 @@ impl Runtimes {
 
     /// Accepts connections and hands them over, until a runtime has ended.
     pub(super) async fn accept(&self, listener: &TcpListener) -> Ended {
-        loop {
-            let connection = listen::accept(listener).await;
-            if let Err(ended) = self.hand(connection) {
-                return ended;
+        let accepting = async {
+            loop {
+                let connection = listen::accept(listener).await;
+                if let Err(ended) = self.hand(connection) {
+                    return ended;
+                }
             }
+        };
+        // A dead runtime is noticed at once and not only by the next connection, which may be hours away.
+        let dead = select_all(self.workers.iter().map(|worker| Box::pin(worker.connections.closed())));
+        tokio::select! {
+            _ = dead => Ended,
+            ended = accepting => ended,
         }
     }
 
@@ -196,4 +204,17 @@ async fn open((connection, hold): Handed, tls: Option<TlsAcceptor>) -> Option<Co
 async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
     // An error means that the owner is gone, which is past every phase.
     let _ = phase.wait_for(|phase| *phase >= wanted).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_runtime_is_noticed_without_a_connection() {
+        let runtimes = Runtimes::start(NonZeroUsize::MIN, &Routes::default(), None).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        runtimes.phase.send_replace(Phase::Abort);
+        let Ended = runtimes.accept(&listener).await;
+    }
 }
