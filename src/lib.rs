@@ -12,5 +12,6 @@ pub mod metrics;
 pub mod model;
 pub mod pick;
 pub mod routing;
+pub mod serving;
 pub mod sources;
 pub mod state;
