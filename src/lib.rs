@@ -14,4 +14,5 @@ pub mod pick;
 pub mod routing;
 pub mod serving;
 pub mod sources;
+pub mod simulation;
 pub mod state;

@@ -1,2 +1,7 @@
 //! The `homing` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> anyhow::Result<ExitCode> {
+    homing::cli::run()
+}
