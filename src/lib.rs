@@ -13,6 +13,6 @@ pub mod model;
 pub mod pick;
 pub mod routing;
 pub mod serving;
-pub mod sources;
 pub mod simulation;
+pub mod sources;
 pub mod state;

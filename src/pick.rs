@@ -7,6 +7,7 @@
 mod candidates;
 mod explain;
 mod picked;
+mod reports;
 mod view;
 
 use std::cell::RefCell;

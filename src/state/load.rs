@@ -16,6 +16,9 @@ const SPEED_SHARE: f64 = 0.1;
 /// Below so many uncached tokens the time to first byte says more about the network than about prefill.
 const TELLING_TOKENS: f64 = 1024.0;
 
+/// After so many scrapes in a row without an answer, what the engine said before is stale.
+const STALE_AFTER: u32 = 3;
+
 /// Bookings, failures and learned speed of one endpoint.
 #[derive(Debug)]
 pub struct LoadCell {
@@ -27,6 +30,7 @@ pub struct LoadCell {
     foreign: Foreign,
     foreign_waiting: AtomicU32,
     foreign_running: AtomicU32,
+    missed: AtomicU32,
     prefill_speed: Average,
     failures: Failures,
 }
@@ -42,6 +46,7 @@ impl Default for LoadCell {
             foreign: Foreign::default(),
             foreign_waiting: AtomicU32::new(0),
             foreign_running: AtomicU32::new(0),
+            missed: AtomicU32::new(0),
             prefill_speed: Average::new(FIRST_PREFILL_SPEED, SPEED_SHARE),
             failures: Failures::default(),
         }
@@ -98,6 +103,7 @@ impl LoadCell {
 
     /// Corrects the load by what the engine says of itself.
     pub fn observe(&self, report: &EngineReport) {
+        self.missed.store(0, Relaxed);
         let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
         let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
         let (waiting, running) = self.foreign.observe(
@@ -110,8 +116,11 @@ impl LoadCell {
         self.foreign_running.store(running, Relaxed);
     }
 
-    /// Falls back to our own bookings: nothing fresh is known of the engine.
-    pub fn forget_reports(&self) {
+    /// The engine said nothing; after a few times of it, our own bookings are all that counts.
+    pub fn missed_report(&self) {
+        if self.missed.fetch_add(1, Relaxed) + 1 < STALE_AFTER {
+            return;
+        }
         self.foreign.reset();
         self.foreign_waiting.store(0, Relaxed);
         self.foreign_running.store(0, Relaxed);

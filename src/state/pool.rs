@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::model::{Endpoint, EndpointId};
 
 use super::load::LoadCell;
-use super::prefix::Lane;
+use super::prefix::{Lane, PrefixIndex};
 
 /// An endpoint with what is remembered of it.
 #[derive(Clone, Debug)]
@@ -53,15 +53,17 @@ pub struct PoolReader {
 pub struct PoolWriter {
     snapshot: Arc<ArcSwap<PoolSnapshot>>,
     version: watch::Sender<u64>,
+    index: Arc<PrefixIndex>,
     free: Vec<u32>,
     generation: u32,
 }
 
-/// An empty pool.
-pub fn pool() -> (PoolReader, PoolWriter) {
+/// An empty pool, whose endpoints' blocks are in `index`.
+pub fn pool(index: Arc<PrefixIndex>) -> (PoolReader, PoolWriter) {
     let snapshot = Arc::new(ArcSwap::from_pointee(PoolSnapshot::default()));
     let (sender, receiver) = watch::channel(0);
-    let writer = PoolWriter { snapshot: Arc::clone(&snapshot), version: sender, free: Vec::new(), generation: 0 };
+    let writer =
+        PoolWriter { snapshot: Arc::clone(&snapshot), version: sender, index, free: Vec::new(), generation: 0 };
     (PoolReader { snapshot, version: receiver }, writer)
 }
 
@@ -109,10 +111,11 @@ impl PoolReader {
 // === impl PoolWriter ===
 
 impl PoolWriter {
-    /// Publishes `endpoints` as the whole pool and returns the lanes of those that are gone.
+    /// Publishes `endpoints` as the whole pool.
     ///
-    /// An endpoint with the identity of a present one keeps its id, load and blocks.
-    pub fn replace(&mut self, endpoints: Vec<Endpoint>) -> Vec<Arc<Lane>> {
+    /// An endpoint with the identity of a present one keeps its id, load and blocks; the blocks of one that
+    /// is gone are forgotten.
+    pub fn replace(&mut self, endpoints: Vec<Endpoint>) {
         let old = self.snapshot.load_full();
         let mut known: HashMap<Arc<str>, &Member> =
             old.members.iter().map(|member| (Arc::clone(&member.endpoint.identity), member)).collect();
@@ -125,13 +128,11 @@ impl PoolWriter {
                 None => arrivals.push(endpoint),
             }
         }
-        let gone: Vec<Arc<Lane>> = known
-            .into_values()
-            .map(|member| {
-                self.free.push(member.id.slot);
-                Arc::clone(&member.lane)
-            })
-            .collect();
+        for gone in known.into_values() {
+            // Before its slot is given away, so that nobody finds its blocks under another's name.
+            self.index.forget(&gone.lane, true);
+            self.free.push(gone.id.slot);
+        }
         for endpoint in arrivals {
             let id = self.next_id(&mut slots);
             members.push(Member::new(id, endpoint));
@@ -143,7 +144,6 @@ impl PoolWriter {
         }
         self.snapshot.store(Arc::new(PoolSnapshot { members, slots, addresses }));
         self.version.send_modify(|version| *version += 1);
-        gone
     }
 
     fn next_id(&mut self, slots: &mut Vec<Option<u32>>) -> EndpointId {
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_reload_keeps_the_load_of_those_who_stay() {
-        let (reader, mut writer) = pool();
+        let (reader, mut writer) = pool(Arc::default());
         writer.replace(vec![endpoint("a"), endpoint("b")]);
         let a = reader.load().members()[0].clone();
         let booking = Booking::new(&a, 100.0, 0.0, Instant::now());
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_reused_slot_inherits_nothing() {
-        let (reader, mut writer) = pool();
+        let (reader, mut writer) = pool(Arc::default());
         writer.replace(vec![endpoint("a")]);
         let old = reader.load().members()[0].id;
         writer.replace(vec![endpoint("b")]);
@@ -219,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_member_is_found_by_its_id_and_slots_are_reused(steps in prop::collection::vec(prop::collection::btree_set(0u8..12, 0..8), 1..20)) {
-            let (reader, mut writer) = pool();
+            let (reader, mut writer) = pool(Arc::default());
             for names in steps {
                 writer.replace(names.iter().map(|name| endpoint(&name.to_string())).collect());
                 let pool = reader.load();
@@ -235,7 +235,7 @@ mod tests {
     proptest! {
         #[test]
         fn bookings_in_any_order_leave_nothing_behind(steps in prop::collection::vec((0usize..3, 0u8..5, 0.0f64..1e6), 0..60)) {
-            let (reader, mut writer) = pool();
+            let (reader, mut writer) = pool(Arc::default());
             writer.replace(vec![endpoint("a"), endpoint("b"), endpoint("c")]);
             let members = reader.load().members().to_vec();
             let now = Instant::now();

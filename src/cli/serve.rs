@@ -1,0 +1,228 @@
+//! `homing serve`: wires sources, picker, stream and ports, and stays until it is told to go.
+
+mod pages;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tonic::service::Routes;
+
+use crate::config::{self, ConfigReader, PickerConfig};
+use crate::ext_proc::{ExtProc, Options};
+use crate::metrics::{Metrics, Taken};
+use crate::pick::Picker;
+use crate::serving::drain::{self, Plan};
+use crate::serving::listen::{self, Port};
+use crate::serving::{Readiness, Runtimes, health, http, tls};
+use crate::sources::engine_metrics::{self, Target};
+use crate::sources::{config_file, endpoints_file};
+use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
+
+use super::logging::{self, LogFormat};
+
+/// Replicas that read the same file serve the same pool.
+const FILE_POOL: &str = "endpoints-file";
+
+/// Serves Envoy's external processing protocol and picks an endpoint for every request.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The endpoints of the pool, as YAML; followed while it changes.
+    #[arg(long, value_name = "FILE")]
+    endpoints_file: PathBuf,
+
+    /// The configuration document, as YAML; followed while it changes [default: the built-in defaults].
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+
+    /// The address of the gRPC, health and metrics ports [default: all, IPv6 and IPv4].
+    #[arg(long, value_name = "ADDR")]
+    bind: Option<IpAddr>,
+
+    /// The port of the ext_proc service; 0 lets the system choose.
+    #[arg(long, value_name = "PORT", default_value_t = 9002)]
+    grpc_port: u16,
+
+    /// The port of gRPC health checks, always plaintext.
+    #[arg(long, value_name = "PORT", default_value_t = 9003)]
+    grpc_health_port: u16,
+
+    /// The port of /metrics, /healthz and /readyz.
+    #[arg(long, value_name = "PORT", default_value_t = 9090)]
+    metrics_port: u16,
+
+    /// The port of /decisions, /endpoints and /config, on loopback.
+    #[arg(long, value_name = "PORT", default_value_t = 9004)]
+    admin_port: u16,
+
+    /// Whether the gRPC port speaks TLS, with a certificate made at start unless there is --cert-path.
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    secure_serving: bool,
+
+    /// A folder with tls.crt and tls.key for the gRPC port.
+    #[arg(long, value_name = "FOLDER")]
+    cert_path: Option<PathBuf>,
+
+    /// Returns each pick's explanation in the response header x-homing-decision. It names endpoints: not for
+    /// clients that you do not trust.
+    #[arg(long)]
+    explain_header: bool,
+
+    /// How long to go on accepting after SIGTERM, while gateways learn that this picker is going.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    drain_window: Duration,
+
+    /// How long running streams may then take to finish; best just under the pod's grace period.
+    #[arg(long, value_name = "DURATION", default_value = "110s", value_parser = humantime::parse_duration)]
+    drain_timeout: Duration,
+
+    /// Threads that serve streams [default: one a core].
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<NonZeroUsize>,
+
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+/// Serves until SIGTERM or SIGINT; `foreign` are flags of other pickers that were passed over.
+///
+/// # Errors
+/// A file cannot be read, a port cannot be opened, or a thread of the data side ended.
+pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
+    logging::init(args.log_format)?;
+    for flag in foreign {
+        tracing::warn!(flag, "this flag of another picker has no meaning here and is ignored");
+    }
+    // The data side has threads of its own; this one answers probes and scrapes while they are saturated.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> anyhow::Result<ExitCode> {
+    let Args {
+        endpoints_file,
+        config_file,
+        bind,
+        grpc_port,
+        grpc_health_port,
+        metrics_port,
+        admin_port,
+        secure_serving,
+        cert_path,
+        explain_header,
+        drain_window,
+        drain_timeout,
+        threads,
+        log_format: _,
+    } = args;
+    let signals = drain::signals()?;
+    let readiness = Readiness::default();
+    let starting = readiness.block("start");
+    let metrics = Arc::new(Metrics::new());
+
+    let config = follow_config(config_file, &metrics).await?;
+    let index = Arc::<PrefixIndex>::default();
+    let (pool, writer) = pool(Arc::clone(&index));
+    follow_endpoints(endpoints_file, writer, &metrics).await?;
+    let picker =
+        Arc::new(Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now()));
+    tokio::spawn(ask_engines(pool, config, Arc::clone(&picker)));
+
+    let acceptor = secure_serving
+        .then(|| {
+            tls::acceptor(&cert_path.map_or_else(|| tls::Certificate::SelfSigned(Vec::new()), tls::Certificate::Folder))
+        })
+        .transpose()?;
+    let port = |name, flag, number| Port { name, flag, number };
+    let grpc = listen::bind(bind, port("grpc", "--grpc-port", grpc_port)).await?;
+    let health = listen::bind(bind, port("health", "--grpc-health-port", grpc_health_port)).await?;
+    let scraped = listen::bind(bind, port("metrics", "--metrics-port", metrics_port)).await?;
+    let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let admin = listen::bind(loopback, port("admin", "--admin-port", admin_port)).await?;
+
+    let options = Options { explain_header };
+    let routes =
+        Routes::new(ExtProc::new(Arc::clone(&picker), options).into_server()).add_service(health::service(&readiness));
+    let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
+    tokio::spawn({
+        let readiness = readiness.clone();
+        async move {
+            if let Err(error) = health::serve(health, &readiness).await {
+                tracing::error!(%error, "the health port has ended");
+            }
+        }
+    });
+    tokio::spawn(http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
+    tokio::spawn(http::serve(admin, pages::admin(picker)));
+
+    drop(starting);
+    tracing::info!("ready");
+    let plan = Plan { window: drain_window, timeout: drain_timeout };
+    let cut = drain::run(runtimes, grpc, &readiness, plan, signals).await?;
+    if cut > 0 {
+        tracing::warn!(streams = cut, "the drain's deadline has cut streams");
+    }
+    tracing::info!("gone");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration and goes on following its file; the defaults where there is none.
+async fn follow_config(file: Option<PathBuf>, metrics: &Arc<Metrics>) -> anyhow::Result<ConfigReader> {
+    let Some(path) = file else { return Ok(config::live(PickerConfig::default()).0) };
+    let (initial, file) =
+        config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
+    metrics.config_reloads.of(Taken::Good).inc();
+    let (reader, writer) = config::live(initial);
+    let metrics = Arc::clone(metrics);
+    tokio::spawn(file.follow(writer, move |read| {
+        metrics.config_reloads.of(taken(&read)).inc();
+    }));
+    Ok(reader)
+}
+
+/// Reads the endpoints and goes on following their file.
+async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<Metrics>) -> anyhow::Result<()> {
+    let (initial, reload) =
+        endpoints_file::open(&path).await.with_context(|| format!("--endpoints-file {}", path.display()))?;
+    metrics.endpoints_reloads.of(Taken::Good).inc();
+    writer.replace(initial);
+    let metrics = Arc::clone(metrics);
+    tokio::spawn(reload.follow(move |read| {
+        metrics.endpoints_reloads.of(taken(&read)).inc();
+        if let Ok(endpoints) = read {
+            tracing::info!(endpoints = endpoints.len(), "endpoints taken");
+            writer.replace(endpoints);
+        }
+    }));
+    Ok(())
+}
+
+/// Asks every endpoint of the pool for its metrics, whoever is in it.
+async fn ask_engines(mut pool: PoolReader, config: ConfigReader, picker: Arc<Picker>) {
+    let (sender, targets) = watch::channel(targets(&pool));
+    let asking = engine_metrics::run(targets, config, move |scrape| {
+        picker.engine_said(scrape.id, scrape.outcome.as_ref().ok());
+    });
+    let following = async {
+        loop {
+            pool.changed().await;
+            sender.send_replace(self::targets(&pool));
+        }
+    };
+    tokio::join!(asking, following);
+}
+
+fn targets(pool: &PoolReader) -> Vec<Target> {
+    let pool = pool.load();
+    pool.members().iter().map(|member| Target { id: member.id, address: member.endpoint.address }).collect()
+}
+
+fn taken<T, E>(read: &Result<T, E>) -> Taken {
+    if read.is_ok() { Taken::Good } else { Taken::Bad }
+}
