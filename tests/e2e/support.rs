@@ -18,7 +18,7 @@ pub mod world;
 pub use body::{Body, Gate};
 pub use client::{Connection, Protocol, Reply};
 pub use engine::{Answer, Engine};
-pub use files::{Entry, endpoints_document};
+pub use files::endpoints_document;
 pub use homing::Homing;
 pub use prompts::{chat, get, post, prompt};
 pub use wait::{eventually, within};

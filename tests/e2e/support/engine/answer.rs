@@ -1,6 +1,7 @@
 //! What an engine can be told to answer.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -19,6 +20,8 @@ pub enum Answer {
     Completion,
     /// A chat completion, once the gate lets it pass.
     Held(Gate),
+    /// A chat completion, after the time that an engine would compute.
+    After(Duration),
     /// Events, each waiting at the gate.
     Events { events: Vec<Bytes>, gate: Gate },
     /// The same, but the connection breaks after the last.
@@ -38,6 +41,10 @@ impl Answer {
             Self::Completion => completion(&request.body),
             Self::Held(gate) => {
                 gate.pass().await;
+                completion(&request.body)
+            }
+            Self::After(time) => {
+                tokio::time::sleep(time).await;
                 completion(&request.body)
             }
             Self::Events { events, gate } => event_stream(body::gated(events, gate, false)),
