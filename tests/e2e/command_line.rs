@@ -50,6 +50,17 @@ fn check_refuses_values_out_of_range_and_files_that_are_no_documents() {
 }
 
 #[test]
+fn check_reads_an_endpoints_file_too() {
+    let (good, text) = check("endpoints: [{name: r1, address: 127.0.0.1, port: 8001, weight: 2, drain: true}]\n");
+    assert!(good, "{text}");
+    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
+    assert!(!good);
+    for named in ["adress", "`address`", "2"] {
+        assert!(text.contains(named), "{named:?} is not named: {text}");
+    }
+}
+
+#[test]
 fn an_unknown_flag_is_an_error_that_names_the_nearest() {
     for arguments in [&["serve", "--grpc-prt", "1"][..], &["--grpc-prt=1"], &["serve", "--grpc-prt=1"]] {
         let (status, text) = run(&binary(), arguments);
