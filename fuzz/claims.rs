@@ -1,8 +1,20 @@
 //! What holds for every input, whatever its bytes: shared by the fuzz targets and by `tests/fuzz.rs`.
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
+use envoy_types::pb::envoy::service::ext_proc::v3::{
+    HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProtocolConfiguration,
+};
 use homing::config;
+use homing::ext_proc::{BodyReply, Budget, Machine, Options, Reply};
+use homing::model::{Endpoint, Now};
+use homing::pick::Picker;
 use homing::sources::{endpoints_file, engine_metrics};
+use homing::state::{PoolReader, PrefixIndex, pool};
 
 /// A configuration that is accepted reads back as itself; one that is refused says at least one reason.
 pub fn config(data: &[u8]) {
@@ -39,4 +51,151 @@ pub fn engine_metrics(data: &[u8]) {
     let report = pieces.finish();
     assert_eq!(report, engine_metrics::parse(page));
     assert!(report.kv_usage.is_none_or(|share| (0.0..=1.0).contains(&share)));
+}
+
+/// A stream survives messages in any order, answers each direction in order, passes on no other bytes than came,
+/// and leaves no booking behind. Each byte of `data` is a message, a passing of time, or the end.
+pub fn stream(data: &[u8]) {
+    let [setting, steps @ ..] = data else { return };
+    let (picker, pool) = picker(usize::from(setting >> 6));
+    let mut machine = Machine::new(Arc::clone(&picker), Arc::new(Budget::default()), Options { explain_header: true });
+    let mut now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+    let protocol_config = (setting & 1 == 0).then(|| ProtocolConfiguration {
+        request_body_mode: i32::from(setting >> 1 & 7),
+        response_body_mode: i32::from(setting >> 4 & 3) * 2,
+        ..ProtocolConfiguration::default()
+    });
+    let (mut to_endpoint, mut to_client) = (Order::default(), Order::default());
+    for &step in steps {
+        let request = match step % 10 {
+            0 => Some(Request::RequestHeaders(request_headers(step))),
+            1 | 2 => Some(Request::RequestBody(body(step, &mut to_endpoint))),
+            3 => Some(Request::RequestTrailers(HttpTrailers::default())),
+            4 => Some(Request::ResponseHeaders(response_headers(step))),
+            5 | 6 => Some(Request::ResponseBody(body(step, &mut to_client))),
+            7 => Some(Request::ResponseTrailers(HttpTrailers::default())),
+            8 => None,
+            _ if step < 128 => {
+                now.instant += Duration::from_secs(u64::from(step));
+                machine.on_deadline(now);
+                continue;
+            }
+            _ => {
+                machine.on_close(now);
+                break;
+            }
+        };
+        let protocol_config = protocol_config.clone();
+        machine.message(ProcessingRequest { request, protocol_config, ..ProcessingRequest::default() }, now);
+        while let Some(reply) = machine.next_reply() {
+            hold_order(reply, &mut to_endpoint, &mut to_client);
+        }
+        assert!(booked(&pool) <= 1);
+    }
+    drop(machine.take_detached());
+    drop(machine);
+    assert_eq!(booked(&pool), 0, "a booking leaked");
+}
+
+/// What came and what was answered in one direction.
+#[derive(Debug, Default)]
+struct Order {
+    came: Vec<u8>,
+    came_to_its_end: bool,
+    passed: Vec<u8>,
+    headers: bool,
+    body: bool,
+    ended: bool,
+    trailers: bool,
+    refused: bool,
+}
+
+impl Order {
+    fn headers(&mut self) {
+        assert!(!(self.refused || self.headers || self.body || self.ended || self.trailers), "headers late: {self:?}");
+        self.headers = true;
+    }
+
+    fn body(&mut self, body: BodyReply) {
+        assert!(!(self.refused || self.ended || self.trailers), "body late: {self:?}");
+        self.body = true;
+        if let BodyReply::Piece(bytes, end) = body {
+            assert!(bytes.len() <= 62_000);
+            self.passed.extend_from_slice(&bytes);
+            self.ended = end;
+            assert!(self.came.starts_with(&self.passed), "other bytes than came");
+            assert!(!end || self.passed.len() == self.came.len(), "an end before all bytes");
+        }
+    }
+
+    fn trailers(&mut self) {
+        assert!(!(self.refused || self.trailers), "trailers twice: {self:?}");
+        self.trailers = true;
+    }
+}
+
+fn hold_order(reply: Reply, to_endpoint: &mut Order, to_client: &mut Order) {
+    match reply {
+        Reply::RequestHeaders(_) => to_endpoint.headers(),
+        Reply::RequestBody(body) => to_endpoint.body(body),
+        Reply::RequestTrailers => to_endpoint.trailers(),
+        Reply::ResponseHeaders(_) => to_client.headers(),
+        Reply::ResponseBody(body) => to_client.body(body),
+        Reply::ResponseTrailers => to_client.trailers(),
+        Reply::Refuse(refusal) => {
+            assert!(refusal.status >= 400);
+            (to_endpoint.refused, to_client.refused) = (true, true);
+        }
+    }
+}
+
+fn picker(endpoints: usize) -> (Arc<Picker>, PoolReader) {
+    let index = Arc::<PrefixIndex>::default();
+    let (pool, mut writer) = pool(Arc::clone(&index));
+    let address = |place: usize| ([127, 0, 0, 1], 8000 + u16::try_from(place).expect("few")).into();
+    writer.replace((0..endpoints).map(|place| Endpoint::new(&format!("r{place}"), address(place))).collect());
+    let mut config = config::PickerConfig::default();
+    config.limits.request_body = config::ByteSize(100_000);
+    config.limits.buffered_bodies = config::ByteSize(90_000);
+    let (reader, _) = config::live(config);
+    let picker = Picker::new(pool.clone(), reader, index, Arc::default(), "fuzz", Instant::now());
+    (Arc::new(picker), pool)
+}
+
+fn booked(pool: &PoolReader) -> u32 {
+    pool.load().members().iter().map(|member| member.load.booked_requests()).sum()
+}
+
+fn headers(pairs: &[(&str, &str)], end: bool) -> HttpHeaders {
+    let header = |(key, value): &(&str, &str)| HeaderValue {
+        key: (*key).into(),
+        raw_value: value.as_bytes().to_vec(),
+        ..HeaderValue::default()
+    };
+    HttpHeaders {
+        headers: Some(HeaderMap { headers: pairs.iter().map(header).collect() }),
+        end_of_stream: end,
+        ..HttpHeaders::default()
+    }
+}
+
+fn request_headers(step: u8) -> HttpHeaders {
+    let path = if step & 0x40 == 0 { "/v1/chat/completions" } else { "/v1/audio" };
+    headers(&[(":path", path), ("x-session-id", "s")], step & 0x80 != 0)
+}
+
+fn response_headers(step: u8) -> HttpHeaders {
+    let status = if step & 0x40 == 0 { "200" } else { "503" };
+    headers(&[(":status", status), ("content-type", "text/event-stream")], step & 0x80 != 0)
+}
+
+fn body(step: u8, order: &mut Order) -> HttpBody {
+    let length = [0, 1, 600, 70_000][usize::from(step >> 4 & 3)];
+    let end = step & 0x80 != 0;
+    let body = vec![step; length];
+    if !order.came_to_its_end {
+        order.came.extend_from_slice(&body);
+        order.came_to_its_end = end;
+    }
+    HttpBody { body, end_of_stream: end, ..HttpBody::default() }
 }

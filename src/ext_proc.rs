@@ -26,7 +26,7 @@ mod response;
 mod service;
 mod usage;
 
+pub use answers::{BodyReply, Refusal, Reply, RequestAnswer};
 pub use budget::Budget;
-pub use event::{BodyMode, Event, Modes};
-pub use machine::{Machine, Options};
+pub use machine::{Close, Machine, Options};
 pub use service::ExtProc;

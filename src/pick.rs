@@ -313,3 +313,6 @@ impl Picker {
         built
     }
 }
+
+#[cfg(test)]
+mod tests;

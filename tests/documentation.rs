@@ -72,3 +72,31 @@ fn every_envoy_example_is_valid() {
         assert!(checked.status.success(), "{}: {}", example.display(), String::from_utf8_lossy(&checked.stderr));
     }
 }
+
+#[test]
+fn every_metric_is_on_its_page_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
+    let names = |text: &str, suffix: &str| -> Vec<String> {
+        let mut names: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split(suffix).nth(1)?.split([' ', '{', '`']).next())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names
+    };
+    let documented: Vec<_> =
+        names(&page, "| `homing_").into_iter().map(|name| name.trim_end_matches("_total").to_owned()).collect();
+    assert_eq!(documented, names(&homing::metrics::Metrics::new().render(), "# TYPE homing_"));
+}
+
+#[test]
+fn every_scorer_has_its_row_with_its_defaults() {
+    let page = fs::read_to_string(root().join("docs/scoring.md")).expect("the page is text");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    let defaults = homing::config::Scorers::default();
+    for kind in homing::config::ScorerKind::ALL {
+        let row = format!("| {} | weight {}", kind.as_str(), defaults.weight(kind));
+        assert!(page.contains(&row), "{row} in {rows:?}");
+    }
+}

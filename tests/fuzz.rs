@@ -67,6 +67,11 @@ proptest! {
     fn engine_metrics_claims_hold(data in broken(METRICS)) {
         claims::engine_metrics(&data);
     }
+
+    #[test]
+    fn stream_claims_hold_in_any_order_of_messages(data in vec(any::<u8>(), 1..40)) {
+        claims::stream(&data);
+    }
 }
 
 #[test]

@@ -7,13 +7,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::PickerConfig;
+use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
+
 use crate::metrics::EndLabel;
 use crate::model::Now;
 use crate::pick::{Detached, Picked, Picker};
 
 use super::answers::{Out, Refusal, Reply};
 use super::budget::Budget;
+use super::decode;
 use super::event::{BodyMode, Event, Modes};
 use super::identity::Identity;
 use super::request::RequestSide;
@@ -33,6 +35,8 @@ pub struct Machine {
     pub(super) budget: Arc<Budget>,
     pub(super) options: Options,
     pub(super) modes: Modes,
+    /// Whether no message came yet.
+    fresh: bool,
     /// Whether the gateway told its modes; one that does not may half-close and still listen.
     told: bool,
     pub(super) request: RequestSide,
@@ -64,6 +68,7 @@ impl Machine {
             budget,
             options,
             modes: Modes::default(),
+            fresh: true,
             told: false,
             request: RequestSide::new(),
             response: ResponseSide::new(),
@@ -76,22 +81,24 @@ impl Machine {
         }
     }
 
-    /// The gateway told how it hands over bodies, in its first message.
-    pub fn told(&mut self, modes: Modes) {
-        self.modes = modes;
-        self.told = true;
-    }
-
-    /// The configuration in force.
-    pub fn config(&self) -> Arc<PickerConfig> {
-        self.picker.config()
-    }
-
-    /// Takes one message in.
-    pub fn on(&mut self, event: Event, now: Now) {
+    /// Takes one message in; the first also tells how the gateway hands over bodies.
+    pub fn message(&mut self, message: ProcessingRequest, now: Now) {
+        if std::mem::take(&mut self.fresh)
+            && let Some(told) = &message.protocol_config
+        {
+            self.modes = decode::modes(told);
+            self.told = true;
+        }
         if self.is_over() {
             return;
         }
+        let config = self.picker.config();
+        if let Some(event) = decode::event(message, &config.sessions) {
+            self.on(event, now);
+        }
+    }
+
+    fn on(&mut self, event: Event, now: Now) {
         match event {
             Event::RequestHeaders { head, end } => self.request_headers(head, end, now),
             Event::RequestBody { bytes, end } => self.request_body(bytes, end, now),
@@ -141,7 +148,7 @@ impl Machine {
         self.out.pop_front()
     }
 
-    /// Whether the stream may end once all replies are sent: refused, or completed on both sides.
+    /// Whether the stream ends once all replies are sent: the request was refused.
     pub fn is_over(&self) -> bool {
         self.ended == Some(EndLabel::Refused)
     }
@@ -199,3 +206,6 @@ impl Drop for Machine {
         self.picker.metrics().open_streams.dec();
     }
 }
+
+#[cfg(test)]
+mod tests;

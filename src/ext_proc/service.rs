@@ -16,8 +16,8 @@ use crate::model::Now;
 use crate::pick::{Detached, Picker};
 
 use super::budget::Budget;
+use super::encode;
 use super::machine::{Close, Machine, Options};
-use super::{decode, encode};
 
 /// The largest message taken. A gateway in buffered mode sends a whole body in one; in duplex mode chunks
 /// are far smaller, and `limits.requestBody` decides.
@@ -38,7 +38,6 @@ pub struct Exchange {
     inbound: Streaming<ProcessingRequest>,
     /// Fires at the machine's deadline; made when there is the first one.
     timer: Option<Pin<Box<Sleep>>>,
-    first: bool,
     closed: Option<Close>,
 }
 
@@ -65,25 +64,13 @@ impl ExternalProcessor for ExtProc {
     async fn process(&self, request: Request<Streaming<ProcessingRequest>>) -> Result<Response<Exchange>, Status> {
         let machine = Machine::new(Arc::clone(&self.picker), Arc::clone(&self.budget), self.options);
         let inbound = request.into_inner();
-        Ok(Response::new(Exchange { machine, inbound, timer: None, first: true, closed: None }))
+        Ok(Response::new(Exchange { machine, inbound, timer: None, closed: None }))
     }
 }
 
 // === impl Exchange ===
 
 impl Exchange {
-    fn take(&mut self, message: ProcessingRequest) {
-        if std::mem::take(&mut self.first)
-            && let Some(told) = &message.protocol_config
-        {
-            self.machine.told(decode::modes(told));
-        }
-        let config = self.machine.config();
-        if let Some(event) = decode::event(message, &config.sessions) {
-            self.machine.on(event, Now::read());
-        }
-    }
-
     /// Ready when the machine's deadline has passed.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.machine.deadline().map(Instant::from_std) else { return Poll::Pending };
@@ -119,7 +106,7 @@ impl Stream for Exchange {
                 None => {}
             }
             match Pin::new(&mut this.inbound).poll_next(context) {
-                Poll::Ready(Some(Ok(message))) => this.take(message),
+                Poll::Ready(Some(Ok(message))) => this.machine.message(message, Now::read()),
                 // Envoy ends streams by reset, cancel or half-close alike; what had been answered tells them apart.
                 Poll::Ready(Some(Err(_)) | None) => this.closed = Some(this.machine.on_close(Now::read())),
                 Poll::Pending => {

@@ -55,7 +55,7 @@ impl Choices<'_> {
         if !body_read {
             return session.context_tokens();
         }
-        let held = self.held_tokens(home, depths);
+        let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
         if held + self.block_tokens < f64::from(session.prompt_tokens).min(self.prompt_tokens) {
             return 0.0;
         }
@@ -103,7 +103,7 @@ impl Choices<'_> {
             weight: member.endpoint.weight,
             waiting_tokens: load.waiting_tokens(estimates.uncached_tokens()),
             in_flight: load.in_flight(),
-            uncached_tokens: (self.prompt_tokens - self.held_tokens(member.id, depths)).max(0.0),
+            uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths)).max(0.0),
             is_home: Some(member.id) == home,
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
         }
@@ -115,8 +115,12 @@ impl Choices<'_> {
         self.picker.estimates.pick_cost().max(context)
     }
 
-    fn held_tokens(&self, id: EndpointId, depths: &[u32]) -> f64 {
-        let blocks = depths.get(id.slot as usize).copied().unwrap_or(0);
+    /// Tokens of this prompt that the endpoint holds; one that cannot be reached holds nothing for us.
+    fn held_tokens(&self, member: &Member, depths: &[u32]) -> f64 {
+        if member.load.is_gone() {
+            return 0.0;
+        }
+        let blocks = depths.get(member.id.slot as usize).copied().unwrap_or(0);
         (f64::from(blocks) * self.block_tokens).min(self.prompt_tokens)
     }
 }
