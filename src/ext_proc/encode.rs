@@ -142,6 +142,7 @@ mod tests {
     fn a_whole_chunk_is_passed_on_without_a_copy() {
         let chunk = vec![7u8; 1000];
         let address = chunk.as_ptr();
-        assert_eq!(vec(Bytes::from(chunk)).as_ptr(), address);
+        let passed = vec(Bytes::from(chunk));
+        assert_eq!(passed.as_ptr(), address);
     }
 }
