@@ -4,6 +4,7 @@
 //! image swapped.
 
 pub mod check;
+pub mod demo;
 pub mod engine;
 pub mod explain;
 mod foreign_flags;
@@ -31,6 +32,8 @@ enum Command {
     Explain(explain::Args),
     /// Check a configuration or endpoints file.
     Check(check::Args),
+    /// Compare round robin and Homing on simulated engines behind a real Envoy.
+    Demo(demo::Args),
     /// Run a simulated engine, to try a gateway without a GPU.
     Engine(engine::Args),
 }
@@ -45,6 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Command::Serve(args) => serve::run(args, &foreign),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Engine(args) => engine::run(args),
     }
 }

@@ -3,13 +3,15 @@
 //! [`Engine`] is the model and knows no clock but the one it is given, so it runs in real time behind
 //! [`EngineServer`] (`homing engine`) and in virtual time wherever a workload is only calculated.
 
-mod answer;
 mod blocks;
 mod cache;
 mod constants;
 mod engine;
 mod job;
+mod prompt;
 mod server;
+mod words;
+pub mod workload;
 
 pub use blocks::BlockHash;
 pub use cache::{Hold, PrefixCache};

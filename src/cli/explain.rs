@@ -32,13 +32,13 @@ pub struct Args {
 /// A decision as the admin port tells it; see [`crate::model::Decision`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+pub(super) struct Told {
     endpoint: String,
     address: String,
     reason: String,
     session: String,
     model: Option<String>,
-    prompt_tokens: f64,
+    pub(super) prompt_tokens: f64,
     eligible: u32,
     choices: Vec<ToldChoice>,
 }
@@ -69,17 +69,22 @@ struct ToldCharges {
 /// No picker answers there, or it answers something else.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { admin, limit } = args;
-    let uri: Uri = format!("http://{admin}/decisions?limit={limit}").parse().context("--admin is no HOST:PORT")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let page = runtime
-        .block_on(async { tokio::time::timeout(TIMEOUT, get(uri)).await })
-        .map_err(|_| anyhow::anyhow!("it did not answer within {TIMEOUT:?}"))
-        .flatten()
-        .with_context(|| format!("no picker answers at {admin}; is its --admin-port another?"))?;
-    let mut told: Vec<Told> = serde_json::from_slice(&page).context("that is no list of decisions")?;
+    let mut told = runtime.block_on(fetch(&admin, limit))?;
     told.reverse();
     write(&told, &mut io::stdout().lock()).context("standard output cannot be written")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the picker with this admin port for its last decisions, newest first.
+pub(super) async fn fetch(admin: &str, limit: usize) -> anyhow::Result<Vec<Told>> {
+    let uri: Uri = format!("http://{admin}/decisions?limit={limit}").parse().context("--admin is no HOST:PORT")?;
+    let page = tokio::time::timeout(TIMEOUT, get(uri))
+        .await
+        .map_err(|_| anyhow::anyhow!("it did not answer within {TIMEOUT:?}"))
+        .flatten()
+        .with_context(|| format!("no picker answers at {admin}; is its --admin-port another?"))?;
+    serde_json::from_slice(&page).context("that is no list of decisions")
 }
 
 async fn get(uri: Uri) -> anyhow::Result<Bytes> {
@@ -92,7 +97,8 @@ async fn get(uri: Uri) -> anyhow::Result<Bytes> {
     Ok(body.collect().await.map_err(|error| anyhow::anyhow!(error))?.to_bytes())
 }
 
-fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
+/// Writes decisions as tables.
+pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
     if decisions.is_empty() {
         writeln!(to, "no decision yet")?;
     }

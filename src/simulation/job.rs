@@ -1,8 +1,8 @@
 //! One prompt with its answer, as the engine model sees it: numbers and block hashes, no text.
 
-use super::answer::Answer;
 use super::blocks::{self, BlockHash};
 use super::constants::Constants;
+use super::words::Words;
 
 /// What an engine has to do for one prompt.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Job {
             return Err(TooLong { limit: constants.cache_tokens, prompt: prompt_tokens, output: output_tokens });
         }
         let prompt_blocks = prompt.len() / constants.block_bytes();
-        let answer = Answer::to(&prompt, constants.bytes_per_token).text(output_tokens);
+        let answer = Words::seeded(&prompt, constants.bytes_per_token).text(output_tokens);
         prompt.extend_from_slice(answer.as_bytes());
         let reusable_tokens = prompt_tokens.saturating_sub(1) / constants.block_tokens;
         Ok(Self {

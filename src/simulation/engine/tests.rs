@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::simulation::answer::Answer;
+use crate::simulation::words::Words;
 
 const CONSTANTS: Constants = Constants {
     cache_tokens: 1_600,
@@ -71,7 +71,7 @@ fn the_last_token_of_a_cached_prompt_is_computed_again() {
 fn an_answer_that_comes_back_as_history_is_cached() {
     let mut engine = Engine::new(CONSTANTS);
     let question = prompt(b'a', 64);
-    let answer = Answer::to(&question, 4).text(32);
+    let answer = Words::seeded(&question, 4).text(32);
     engine.submit(ms(0), job(question.clone(), 32));
     let history = [question, answer.into_bytes(), prompt(b'q', 16)].concat();
     let next = engine.submit(ms(2_000), job(history, 1));

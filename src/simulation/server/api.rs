@@ -27,7 +27,7 @@ pub enum Api {
 
 /// Answers one request; the answer, or its stream, owns the work and drops it with itself.
 pub async fn generate(engine: &Arc<EngineServer>, api: Api, body: &[u8]) -> Result<Response<Body>, Refusal> {
-    let (common, prompts, output) = read(api, body)?;
+    let Asked { common, prompts, output } = read(api, body)?;
     let model = &engine.identity.model;
     if let Some(asked) = common.model.as_ref().filter(|asked| *asked != model) {
         return Err(Refusal::not_found(format!("The model `{asked}` does not exist."), Some("model")));
@@ -55,14 +55,23 @@ pub fn json(status: StatusCode, body: String) -> Response<Body> {
     response
 }
 
-fn read(api: Api, body: &[u8]) -> Result<(Common, Vec<Vec<u8>>, Option<u64>), Refusal> {
+/// What both APIs come down to.
+struct Asked {
+    common: Common,
+    /// Rendered.
+    prompts: Vec<Vec<u8>>,
+    /// Tokens of each answer, if the request says.
+    output: Option<u64>,
+}
+
+fn read(api: Api, body: &[u8]) -> Result<Asked, Refusal> {
     let invalid = |error: serde_json::Error| Refusal::bad_request(error, None);
     match api {
         Api::Chat => {
             let request: ChatRequest = serde_json::from_slice(body).map_err(invalid)?;
             let prompt = request.render();
             let output = request.max_completion_tokens.or(request.common.max_tokens);
-            Ok((request.common, vec![prompt], output))
+            Ok(Asked { common: request.common, prompts: vec![prompt], output })
         }
         Api::Completions => {
             let CompletionRequest { prompt, common } = serde_json::from_slice(body).map_err(invalid)?;
@@ -71,7 +80,7 @@ fn read(api: Api, body: &[u8]) -> Result<(Common, Vec<Vec<u8>>, Option<u64>), Re
                 return Err(Refusal::bad_request("prompt must not be empty", Some("prompt")));
             }
             let output = common.max_tokens;
-            Ok((common, prompts, output))
+            Ok(Asked { common, prompts, output })
         }
     }
 }

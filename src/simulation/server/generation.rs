@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::clockwork::{Clockwork, Running};
-use crate::simulation::answer::Answer;
 use crate::simulation::constants::Constants;
 use crate::simulation::job::{Job, TooLong};
+use crate::simulation::words::Words;
 use std::sync::Arc;
 
 /// The answers to all prompts of one request; dropping it aborts what is not finished.
@@ -22,7 +22,7 @@ pub struct Generation {
 
 struct Answering {
     running: Running,
-    answer: Answer,
+    answer: Words,
     /// When its first token was there.
     first: Option<Instant>,
 }
@@ -56,7 +56,7 @@ impl Generation {
         let constants = clockwork.read(|engine| *engine.constants());
         let mut jobs = Vec::with_capacity(prompts.len());
         for prompt in prompts {
-            let answer = Answer::to(&prompt, constants.bytes_per_token);
+            let answer = Words::seeded(&prompt, constants.bytes_per_token);
             jobs.push((Job::new(prompt, output_tokens, &constants)?, answer));
         }
         let prompt_tokens = jobs.iter().map(|(job, _)| job.prompt_tokens).sum();

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::simulation::prompt::Prompt;
+
 /// `POST /v1/chat/completions`.
 #[derive(Deserialize)]
 pub struct ChatRequest<'a> {
@@ -82,28 +84,21 @@ impl Common {
 // === impl ChatRequest ===
 
 impl ChatRequest<'_> {
-    /// The text that the model would see: tools first, then the messages in order, in ChatML's manner.
+    /// The text that the model would see: tools first, then the messages in order.
     pub fn render(&self) -> Vec<u8> {
-        let mut text = String::new();
+        let mut prompt = Prompt::default();
         if let Some(tools) = self.tools {
-            turn(&mut text, "tools", tools.get(), None);
+            prompt.turn("tools", &[tools.get()]);
         }
         for Message { role, content, tool_calls } in &self.messages {
-            let calls = tool_calls.map(RawValue::get);
+            let calls = tool_calls.map_or("", RawValue::get);
             match content {
-                Some(Content::Text(content)) => turn(&mut text, role, content, calls),
-                Some(Content::Parts(parts)) => turn(&mut text, role, &join(parts), calls),
-                None => turn(&mut text, role, "", calls),
+                Some(Content::Text(content)) => prompt.turn(role, &[content, calls]),
+                Some(Content::Parts(parts)) => prompt.turn(role, &[&join(parts), calls]),
+                None => prompt.turn(role, &[calls]),
             }
         }
-        text.push_str("<|im_start|>assistant\n");
-        text.into_bytes()
-    }
-}
-
-fn turn(text: &mut String, role: &str, content: &str, calls: Option<&str>) {
-    for piece in ["<|im_start|>", role, "\n", content, calls.unwrap_or_default(), "<|im_end|>\n"] {
-        text.push_str(piece);
+        prompt.finish()
     }
 }
 

@@ -1,18 +1,18 @@
-//! What a simulated engine says: words of fixed length that depend on the prompt alone.
+//! Text of exact length, made of meaningless words; what a simulated engine or its client says.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// An answer that is known before it is given, like greedy decoding.
+/// An endless text, the same for the same seed.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct Words {
     seed: u64,
     bytes_per_token: usize,
 }
 
-impl Answer {
-    /// The answer to a rendered prompt.
-    pub fn to(prompt: &[u8], bytes_per_token: usize) -> Self {
-        Self { seed: xxh3_64_with_seed(prompt, 0), bytes_per_token }
+impl Words {
+    /// The text that a seed stands for; an engine takes the rendered prompt, like greedy decoding.
+    pub fn seeded(seed: &[u8], bytes_per_token: usize) -> Self {
+        Self { seed: xxh3_64_with_seed(seed, 0), bytes_per_token }
     }
 
     /// Its token at a place, counted from 0: exactly one token's bytes, so that an answer that comes
@@ -41,14 +41,14 @@ mod tests {
     #[test]
     fn every_token_has_exactly_one_tokens_bytes() {
         for bytes_per_token in 1..9 {
-            let answer = Answer::to(b"why?", bytes_per_token);
-            assert_eq!(answer.text(50).len(), 50 * bytes_per_token);
+            let words = Words::seeded(b"why?", bytes_per_token);
+            assert_eq!(words.text(50).len(), 50 * bytes_per_token);
         }
     }
 
     #[test]
-    fn the_same_prompt_gets_the_same_answer() {
-        assert_eq!(Answer::to(b"why?", 4).text(9), Answer::to(b"why?", 4).text(9));
-        assert_ne!(Answer::to(b"why?", 4).text(9), Answer::to(b"how?", 4).text(9));
+    fn the_same_seed_says_the_same() {
+        assert_eq!(Words::seeded(b"why?", 4).text(9), Words::seeded(b"why?", 4).text(9));
+        assert_ne!(Words::seeded(b"why?", 4).text(9), Words::seeded(b"how?", 4).text(9));
     }
 }
