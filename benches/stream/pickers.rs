@@ -116,7 +116,7 @@ fn homing(files: &TempDir) -> anyhow::Result<Command> {
     command.arg("serve");
     command.arg("--endpoints-file").arg(files.path().join("endpoints.yaml"));
     command.arg("--config-file").arg(files.path().join("config.yaml"));
-    command.args(["--bind=127.0.0.1", "--secure-serving=false", "--log-format=json"]);
+    command.args(["--bind=127.0.0.1", "--secure-serving=false", "--log-format=json", "--threads=1"]);
     command.args(["--grpc-port=0", "--grpc-health-port=0", "--metrics-port=0", "--admin-port=0"]);
     command.stderr(Stdio::piped()).stdin(Stdio::null());
     Ok(command)

@@ -67,7 +67,10 @@ pub fn write(rows: &[Row], kind: Kind, pinned: bool) -> std::io::Result<PathBuf>
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = scratch.parent().unwrap_or(scratch).join("bench");
     fs::create_dir_all(&folder)?;
-    let path = folder.join("stream.json");
+    let path = folder.join(match kind {
+        Kind::Homing => "stream.json",
+        Kind::Echo => "stream-noise.json",
+    });
     let rows: Vec<Value> = rows.iter().map(|row| row.json(kind)).collect();
     let report = json!({"picker": kind.name(), "in_flight": IN_FLIGHT, "connections": CONNECTIONS,
                         "pinned": pinned, "rows": rows});
