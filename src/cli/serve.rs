@@ -164,11 +164,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     drop(starting);
     tracing::info!("ready");
     let plan = Plan { window: drain_window, timeout: drain_timeout };
-    let cut = drain::run(runtimes, grpc, &readiness, plan, signals).await?;
-    if cut > 0 {
-        tracing::warn!(streams = cut, "the drain's deadline has cut streams");
-    }
-    tracing::info!("gone");
+    drain::run(runtimes, grpc, &readiness, plan, signals).await?;
     Ok(ExitCode::SUCCESS)
 }
 
