@@ -6,6 +6,9 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> anyhow::Result<ExitCode> {
-    homing::cli::run(std::env::args_os())
+fn main() -> ExitCode {
+    homing::cli::run(std::env::args_os()).unwrap_or_else(|error| {
+        eprintln!("homing: {error:#}");
+        ExitCode::FAILURE
+    })
 }

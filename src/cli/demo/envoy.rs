@@ -14,7 +14,7 @@ use tokio::process::Command;
 use super::children::Part;
 
 /// Its configuration, before the ports are known.
-const TEMPLATE: &str = include_str!("../../../deploy/envoy/demo.yaml");
+const TEMPLATE: &str = include_str!("../../../deploy/envoy/demo.yaml.in");
 
 /// The release that everything here is tested with.
 const VERSION: &str = "1.40.0";

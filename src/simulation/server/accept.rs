@@ -16,7 +16,7 @@ use super::{EngineServer, routes};
 const DRAIN: Duration = Duration::from_secs(30);
 
 impl EngineServer {
-    /// Serves a listener until `stop` resolves, then lets running answers end, at most for [`DRAIN`].
+    /// Serves a listener until `stop` resolves, then lets running answers end, at most for 30 s.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let engine = Arc::new(self);
         let connections = GracefulShutdown::new();
