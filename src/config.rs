@@ -1,7 +1,7 @@
 //! The picker's configuration: one YAML document, its defaults, its checks and its live copy.
 //!
 //! [`parse`] turns text into a [`PickerConfig`], or into every problem with its line, its field and
-//! the nearest valid name. [`live`] hands out the two halves of the running configuration: sources
+//! the nearest valid name. [`live()`] hands out the two halves of the running configuration: sources
 //! publish, everybody else reads.
 
 mod byte_size;

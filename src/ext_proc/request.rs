@@ -118,12 +118,12 @@ impl Machine {
                 match body.keep(bytes.clone(), limits.request_body.0, limits.buffered_bodies.0) {
                     Ok(()) if end => self.decide(due, head, body, true, now),
                     Ok(()) => self.request = RequestSide::Keeping { due, head, body, deadline },
-                    Err(Full::Body) => self.refuse(
+                    Err(Full::Body) if !self.response.has_begun() => self.refuse(
                         413,
                         "body-too-large",
                         format!("the request body is larger than {} bytes (limits.requestBody)", limits.request_body.0),
                     ),
-                    Err(Full::Budget) => {
+                    Err(_) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
                         self.request_body(bytes, end, now);
                     }
@@ -230,7 +230,13 @@ impl Machine {
     }
 
     /// Picks and holds the booking; refuses, and returns `None`, where nothing is eligible.
+    ///
+    /// A response that has begun, a local reply of the gateway for one, leaves nothing to pick and nothing to
+    /// refuse: the rest of the request passes.
     fn pick(&mut self, head: &RequestHead, seen: &Seen<'_>, no_body: bool, now: Now) -> Option<RequestAnswer> {
+        if self.response.has_begun() {
+            return Some(RequestAnswer { destination: None, strip: head.strip.clone() });
+        }
         if matches!(seen, Seen::Prompt(None, 1..)) {
             self.picker.metrics().malformed_bodies.inc();
         }

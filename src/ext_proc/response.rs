@@ -33,6 +33,11 @@ impl ResponseSide {
         Self::Start(HeadersDue::new())
     }
 
+    /// Whether any of the response was seen.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self, Self::Start(_))
+    }
+
     /// What the answer said of its tokens.
     pub fn usage(&self, bytes_per_token: f64) -> Usage {
         match self {

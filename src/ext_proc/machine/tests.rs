@@ -275,3 +275,14 @@ fn gateways_that_skip_headers_lose_no_body() {
     assert_eq!(stream.request_body(b"a", true), [Reply::RequestBody(piece(b"a", true))]);
     assert_eq!(stream.response_body(b"b", true), [Reply::ResponseBody(piece(b"b", true))]);
 }
+
+#[test]
+fn a_response_that_came_first_leaves_nothing_to_pick_and_nothing_to_refuse() {
+    let mut stream = stream(&[], |config| config.limits.request_body = ByteSize(1024));
+    stream.request_headers(CHAT, false);
+    stream.response_headers(&[(":status", "413")]);
+    stream.response_body(b"too large", true);
+    let replies = stream.request_body(&[b'x'; 2000], true);
+    let expected = [Reply::RequestHeaders(RequestAnswer::default()), Reply::RequestBody(piece(&[b'x'; 2000], true))];
+    assert_eq!(replies, expected);
+}
