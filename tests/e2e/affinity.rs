@@ -1,13 +1,13 @@
 //! Sessions come back to their engine, and leave it only for a reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::prompts::{chat_stream, conversation, with};
-use crate::support::{Answer, Gate, World, chat, eventually, prompt};
+use crate::support::{Answer, Engine, Gate, Protocol, World, chat, eventually, prompt};
 
-/// Enough sessions that rendezvous leaves none of three or four engines without one.
 const SESSIONS: usize = 24;
 
 #[tokio::test]
@@ -26,9 +26,8 @@ async fn a_session_returns_to_its_engine() {
             }
         }
     }
-    for engine in &world.engines {
-        assert!(homes.values().any(|home| home == engine.name()), "{} has no session: {homes:?}", engine.name());
-    }
+    let distinct: BTreeSet<&String> = homes.values().collect();
+    assert!(distinct.len() > 1, "sessions spread: {homes:?}");
 }
 
 #[tokio::test]
@@ -82,7 +81,23 @@ async fn a_session_means_nothing_where_affinity_is_off() {
 
 #[tokio::test]
 async fn a_killed_engine_moves_only_its_own_sessions() {
-    let mut world = World::of(3).await;
+    lose_an_engine("sessions: {affinity: soft}", async |engine| engine.kill().await).await;
+}
+
+#[tokio::test]
+async fn a_killed_engine_moves_only_its_own_hard_sessions() {
+    lose_an_engine("sessions: {affinity: hard}", async |engine| engine.kill().await).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_answers_500_from_now_on_does_not_keep_its_sessions() {
+    let fail = async |engine: &mut Engine| engine.answer(Answer::Status(StatusCode::INTERNAL_SERVER_ERROR));
+    lose_an_engine("sessions: {affinity: soft}", fail).await;
+}
+
+/// Gives every session a home, loses one engine, and sees who moves: its sessions soon, the others never.
+async fn lose_an_engine(config: &str, lose: impl AsyncFnOnce(&mut Engine)) {
+    let mut world = World::builder(3).config(config).start().await;
     let sessions: Vec<String> = (0..SESSIONS).map(|n| format!("session-{n}")).collect();
     let mut homes = BTreeMap::new();
     for session in &sessions {
@@ -90,7 +105,7 @@ async fn a_killed_engine_moves_only_its_own_sessions() {
         homes.insert(session.as_str(), reply.served_by().to_owned());
     }
     let victim = homes["session-0"].clone();
-    world.engine_mut(&victim).kill().await;
+    lose(world.engine_mut(&victim)).await;
 
     for turn in 2..=3 {
         for session in &sessions {
@@ -99,13 +114,13 @@ async fn a_killed_engine_moves_only_its_own_sessions() {
             let served_by = eventually(&format!("{session} is served"), async || {
                 attempts += 1;
                 let reply = world.exchange(request()).await;
-                (reply.status == 200).then(|| reply.served_by().to_owned())
+                (reply.status == StatusCode::OK).then(|| reply.served_by().to_owned())
             })
             .await;
             let home = &homes[session.as_str()];
             if turn == 2 && *home == victim {
                 assert_ne!(served_by, victim);
-                assert!(attempts <= 12, "{session} was sent to a dead engine {attempts} times");
+                assert!(attempts <= 12, "{session} was sent to a lost engine {attempts} times");
                 homes.insert(session, served_by);
             } else {
                 assert_eq!((&served_by, attempts), (home, 1), "{session} had no reason to move, turn {turn}");
@@ -121,7 +136,7 @@ async fn return_to_a_busy_home(config: &str) -> (String, String, String) {
     let home = world.chat(Some("regular"), &story, "first").await.ok().served_by().to_owned();
     let gate = Gate::closed();
     world.engine(&home).answer(Answer::Held(gate.clone()));
-    let mut busy = world.connect(crate::support::Protocol::Http1).await;
+    let mut busy = world.connect(Protocol::Http1).await;
     // It begins like the story, so that it goes to the home as well, and keeps it busy for long.
     let long = chat_stream(Some("regular"), &(story.clone() + &prompt("much-more", 256_000)), "second");
     let busy = tokio::spawn(async move { busy.exchange(long).await });
@@ -129,7 +144,8 @@ async fn return_to_a_busy_home(config: &str) -> (String, String, String) {
     let busy_engine = world.homing.decision().await.endpoint;
     assert_eq!(busy_engine, home, "the long request was to go to the session's home");
 
-    let mut connection = world.connect(crate::support::Protocol::Http1).await;
+    world.engines.iter().for_each(|engine| engine.answer(Answer::Held(gate.clone())));
+    let mut connection = world.connect(Protocol::Http1).await;
     let request = chat(Some("regular"), &story, "third");
     let reply = tokio::spawn(async move { connection.exchange(request).await });
     world.homing.books(2).await;

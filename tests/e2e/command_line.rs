@@ -51,9 +51,12 @@ fn check_refuses_values_out_of_range_and_files_that_are_no_documents() {
 
 #[test]
 fn check_reads_an_endpoints_file_too() {
-    let (good, text) = check("endpoints: [{name: r1, address: 127.0.0.1, port: 8001, weight: 2, drain: true}]\n");
+    let (good, text) = check_with(
+        &["--endpoints"],
+        "endpoints: [{name: r1, address: 127.0.0.1, port: 8001, weight: 2, drain: true}]\n",
+    );
     assert!(good, "{text}");
-    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
+    let (good, text) = check_with(&["--endpoints"], "endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
     assert!(!good);
     for named in ["adress", "`address`", "2"] {
         assert!(text.contains(named), "{named:?} is not named: {text}");
@@ -107,10 +110,15 @@ fn serve_without_its_endpoints_file_ends_with_an_error_that_names_it() {
 
 /// Whether `homing check` accepts a file of this text, and what it says.
 fn check(text: &str) -> (bool, String) {
+    check_with(&[], text)
+}
+
+/// The same, with flags of `homing check`.
+fn check_with(flags: &[&str], text: &str) -> (bool, String) {
     let folder = TempDir::new().expect("a folder for temporary files");
     let file = folder.path().join("config.yaml");
     fs::write(&file, text).expect("the folder takes files");
-    let (status, output) = run(&binary(), &["check", path(&file)]);
+    let (status, output) = run(&binary(), &[&["check", path(&file)], flags].concat());
     (status.success(), output)
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 pub use self::answer::{Answer, events};
 use self::metrics_page::{MetricsPage, answer_metrics};
-use super::body::Body;
+use super::body::{self, Body};
 use super::files::Entry;
 use super::wait::eventually;
 
@@ -148,6 +148,7 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
         return Ok(answer_metrics(page).await);
     }
     let (parts, body) = request.into_parts();
+    let bodiless = parts.method == Method::HEAD;
     shared.seen.lock().unwrap().heads.push(parts.headers);
     let collected = body.collect().await.map_err(io::Error::other)?;
     let trailers = collected.trailers().cloned();
@@ -156,6 +157,10 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
 
     let answer = shared.answer.lock().unwrap().clone();
     let mut response = answer.to(&recorded).await?;
+    if bodiless {
+        // Over HTTP/2 the server would send the body of an answer to HEAD.
+        *response.body_mut() = body::empty();
+    }
     response.headers_mut().insert("x-served-by", shared.name.parse().expect("a plain name"));
     Ok(response)
 }

@@ -24,7 +24,9 @@ pub enum Answer {
     After(Duration),
     /// Events, each waiting at the gate.
     Events { events: Vec<Bytes>, gate: Gate },
-    /// The same, but the connection breaks after the last.
+    /// One event, and nothing after it for ever.
+    FirstEvent(Bytes),
+    /// Events as above, but the connection breaks after the last.
     EventsThenReset { events: Vec<Bytes>, gate: Gate },
     /// The connection breaks before anything was answered.
     Reset,
@@ -48,6 +50,7 @@ impl Answer {
                 completion(&request.body)
             }
             Self::Events { events, gate } => event_stream(body::gated(events, gate, false)),
+            Self::FirstEvent(event) => event_stream(body::unfinished(event)),
             Self::EventsThenReset { events, gate } => event_stream(body::gated(events, gate, true)),
             Self::Reset => return Err(io::Error::other("reset on purpose")),
             Self::Trailers { length, trailers } => with_trailers(length, trailers),
