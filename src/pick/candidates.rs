@@ -103,7 +103,8 @@ impl Choices<'_> {
             weight: member.endpoint.weight,
             waiting_tokens: load.waiting_tokens(estimates.uncached_tokens()),
             in_flight: load.in_flight(),
-            uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths)).max(0.0),
+            // Held blocks are worth as much as the chance that their engine answers.
+            uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
             is_home: Some(member.id) == home,
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
         }

@@ -29,7 +29,7 @@ async fn ten_thousand_requests_cancelled_in_every_phase_leave_no_booking() {
             for n in (worker..ABORTED).step_by(AT_ONCE) {
                 let mut stream = abandoned_after(&picker, n % PHASES, &body).await;
                 // Half of them go as Envoy lets them go, half as a connection that breaks.
-                if (n / PHASES) % 2 == 0 {
+                if (n / PHASES).is_multiple_of(2) {
                     stream.half_close();
                     while stream.answer().await.is_some() {}
                 }

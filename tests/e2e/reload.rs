@@ -1,8 +1,9 @@
 //! The configuration is live: a good edit changes the next picks, a bad one changes nothing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 
 use crate::support::prompts::chat_of_size;
 use crate::support::{Protocol, World, body, chat, eventually, post, prompt};
@@ -23,24 +24,24 @@ async fn weights_changed_in_the_file_change_picks_while_traffic_flows_and_fail_n
     traffic.spawn(async move {
         for n in 0.. {
             let reply = connection.exchange(chat(Some(&format!("newcomer-{n}")), &system, "hello")).await;
-            seen.lock().unwrap().push((reply.status, reply.served_by().to_owned()));
+            seen.lock().push((reply.status, reply.served_by().to_owned()));
         }
     });
-    let count = || replies.lock().unwrap().len();
+    let count = || replies.lock().len();
     eventually("traffic flows", async || (count() >= 30).then_some(())).await;
     let before = count();
-    assert!(replies.lock().unwrap().iter().all(|(_, engine)| *engine == holder), "the prefix decides");
+    assert!(replies.lock().iter().all(|(_, engine)| *engine == holder), "the prefix decides");
 
     world.homing.set_config(BY_LOAD_ALONE);
     eventually("picks change", async || {
-        let replies = replies.lock().unwrap();
+        let replies = replies.lock();
         replies.iter().skip(before).any(|(_, engine)| *engine != holder).then_some(())
     })
     .await;
     let after = count();
     eventually("traffic flows on", async || (count() >= after + 30).then_some(())).await;
     assert!(!traffic.is_empty() && traffic.try_join_next().is_none(), "the traffic never stopped");
-    assert!(replies.lock().unwrap().iter().all(|(status, _)| *status == StatusCode::OK), "no request failed");
+    assert!(replies.lock().iter().all(|(status, _)| *status == StatusCode::OK), "no request failed");
 }
 
 #[tokio::test]

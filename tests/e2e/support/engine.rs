@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -90,33 +91,33 @@ impl Engine {
 
     /// How it answers from now on.
     pub fn answer(&self, answer: Answer) {
-        *self.shared.answer.lock().unwrap() = answer;
+        *self.shared.answer.lock() = answer;
     }
 
     /// Its metrics page never answers from now on.
     pub fn hang_metrics(&self) {
-        *self.shared.metrics.lock().unwrap() = MetricsPage::Hanging;
+        *self.shared.metrics.lock() = MetricsPage::Hanging;
     }
 
     /// How often somebody asked for its metrics.
     pub fn scrapes(&self) -> usize {
-        self.shared.seen.lock().unwrap().scrapes
+        self.shared.seen.lock().scrapes
     }
 
     /// The headers of all requests so far, of unfinished ones too.
     pub fn heads(&self) -> Vec<HeaderMap> {
-        self.shared.seen.lock().unwrap().heads.clone()
+        self.shared.seen.lock().heads.clone()
     }
 
     /// All requests that have arrived in full.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.seen.lock().unwrap().requests.clone()
+        self.shared.seen.lock().requests.clone()
     }
 
     /// The last request, once `count` have arrived in full.
     pub async fn request(&self, count: usize) -> Recorded {
         eventually(&format!("request {count} reaches {}", self.name), async || {
-            self.shared.seen.lock().unwrap().requests.get(count - 1).cloned()
+            self.shared.seen.lock().requests.get(count - 1).cloned()
         })
         .await
     }
@@ -143,19 +144,19 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Body>> {
     if request.uri().path() == "/metrics" {
-        shared.seen.lock().unwrap().scrapes += 1;
-        let page = *shared.metrics.lock().unwrap();
+        shared.seen.lock().scrapes += 1;
+        let page = *shared.metrics.lock();
         return Ok(answer_metrics(page).await);
     }
     let (parts, body) = request.into_parts();
     let bodiless = parts.method == Method::HEAD;
-    shared.seen.lock().unwrap().heads.push(parts.headers);
+    shared.seen.lock().heads.push(parts.headers);
     let collected = body.collect().await.map_err(io::Error::other)?;
     let trailers = collected.trailers().cloned();
     let recorded = Recorded { body: collected.to_bytes(), trailers };
-    shared.seen.lock().unwrap().requests.push(recorded.clone());
+    shared.seen.lock().requests.push(recorded.clone());
 
-    let answer = shared.answer.lock().unwrap().clone();
+    let answer = shared.answer.lock().clone();
     let mut response = answer.to(&recorded).await?;
     if bodiless {
         // Over HTTP/2 the server would send the body of an answer to HEAD.

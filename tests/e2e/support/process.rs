@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::wait::eventually;
@@ -33,13 +34,13 @@ impl Process {
 
     /// Everything it has written so far.
     pub fn output(&self) -> String {
-        self.lines.lock().unwrap().join("\n")
+        self.lines.lock().join("\n")
     }
 
     /// The log line, an object of JSON, that `wanted` accepts; lines before `from` are skipped.
     pub async fn log_line(&mut self, what: &str, from: usize, wanted: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("{}: {what}", self.name), async || {
-            let found = self.lines.lock().unwrap().iter().skip(from).find_map(|line| {
+            let found = self.lines.lock().iter().skip(from).find_map(|line| {
                 let value: Value = serde_json::from_str(line).ok()?;
                 wanted(&value).then_some(value)
             });
@@ -55,7 +56,7 @@ impl Process {
 
     /// How many lines it has written; a place to wait from.
     pub fn mark(&self) -> usize {
-        self.lines.lock().unwrap().len()
+        self.lines.lock().len()
     }
 
     /// Asks it to end, as an orchestrator would.
@@ -80,7 +81,7 @@ impl Drop for Process {
         let _already_gone = self.child.kill();
         let _status = self.child.wait();
         if thread::panicking() {
-            let lines = self.lines.lock().unwrap();
+            let lines = self.lines.lock();
             eprintln!("--- the last lines of {} ---", self.name);
             lines.iter().skip(lines.len().saturating_sub(SHOWN)).for_each(|line| eprintln!("{line}"));
         }
@@ -98,7 +99,7 @@ pub fn run(program: &Path, arguments: &[&str]) -> (ExitStatus, String) {
 fn keep(output: impl Read + Send + 'static, lines: Arc<Mutex<Vec<String>>>) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            lines.lock().unwrap().push(line);
+            lines.lock().push(line);
         }
     });
 }
