@@ -42,6 +42,21 @@ async fn ten_thousand_requests_cancelled_in_every_phase_leave_no_booking() {
     homing.ledger_reads_zero().await;
 }
 
+#[tokio::test]
+async fn a_gateway_that_closes_its_side_after_the_body_gets_every_answer_and_leaves_no_booking() {
+    let homing = Homing::start(&unreachable_engines(5), Some("engineMetrics: {enabled: false}"), &[]).await;
+    let picker = Picker::connect(homing.port("grpc")).await;
+    let body = chat_of_size(150_000);
+    let mut stream = picker.open_without_protocol_config().await;
+    stream.send(request_headers(None, "POST", "/v1/chat/completions", false)).await;
+    stream.send(request_body(&body, true)).await;
+    stream.half_close();
+    stream.destination().await;
+    assert!(stream.body().await == body, "the body comes back as it was");
+    assert!(stream.answer().await.is_none(), "the stream ends");
+    homing.ledger_reads_zero().await;
+}
+
 async fn abandoned_after(picker: &Picker, phase: usize, body: &[u8]) -> crate::support::picker::Stream {
     let mut stream = picker.open().await;
     for step in 0..phase {

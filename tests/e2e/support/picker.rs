@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_client::ExternalProcessorClient;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request as Event;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response as Answer;
@@ -44,6 +45,11 @@ impl Picker {
         let (events, receiver) = mpsc::channel(16);
         let answers = within("the stream opens", self.client.clone().process(ReceiverStream::new(receiver))).await;
         Stream { events: Some(events), answers: answers.expect("the stream opens").into_inner(), first: true }
+    }
+
+    /// A stream of a gateway that does not say which modes it uses.
+    pub async fn open_without_protocol_config(&self) -> Stream {
+        Stream { first: false, ..self.open().await }
     }
 
     /// Where a request without a body goes, seen to its end as the gateway would.
@@ -90,6 +96,21 @@ impl Stream {
         let mut destinations = headers.filter(|header| header.key == "x-gateway-destination-endpoint");
         let destination = destinations.next().expect("the destination is set").raw_value;
         String::from_utf8(destination).expect("an address is text")
+    }
+
+    /// The request's body, as the next answers send it on; each piece of a size that a gateway takes.
+    pub async fn body(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let Some(Answer::RequestBody(answer)) = self.answer().await else { panic!("the body was to follow") };
+            let mutation = answer.response.and_then(|common| common.body_mutation).and_then(|body| body.mutation);
+            let Some(Mutation::StreamedResponse(piece)) = mutation else { panic!("the body is streamed") };
+            assert!(piece.body.len() <= 62_000, "a piece of {} bytes", piece.body.len());
+            body.extend_from_slice(&piece.body);
+            if piece.end_of_stream {
+                return body;
+            }
+        }
     }
 
     /// Ends this side of the stream properly, as Envoy does when a client leaves.
