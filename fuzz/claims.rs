@@ -65,15 +65,32 @@ pub fn stream(data: &[u8]) {
         response_body_mode: i32::from(setting >> 4 & 3) * 2,
         ..ProtocolConfiguration::default()
     });
-    let (mut to_endpoint, mut to_client) = (Order::default(), Order::default());
+    let duplex = |mode: fn(&ProtocolConfiguration) -> i32| Order {
+        duplex: protocol_config.as_ref().is_none_or(|told| mode(told) >= 4),
+        ..Order::default()
+    };
+    let mut to_endpoint = duplex(|told| told.request_body_mode);
+    let mut to_client = duplex(|told| told.response_body_mode);
     for &step in steps {
         let request = match step % 10 {
-            0 => Some(Request::RequestHeaders(request_headers(step))),
+            0 => {
+                to_endpoint.announce(step & 0x80 != 0);
+                Some(Request::RequestHeaders(request_headers(step)))
+            }
             1 | 2 => Some(Request::RequestBody(body(step, &mut to_endpoint))),
-            3 => Some(Request::RequestTrailers(HttpTrailers::default())),
-            4 => Some(Request::ResponseHeaders(response_headers(step))),
+            3 => {
+                to_endpoint.met = true;
+                Some(Request::RequestTrailers(HttpTrailers::default()))
+            }
+            4 => {
+                to_client.announce(step & 0x80 != 0);
+                Some(Request::ResponseHeaders(response_headers(step)))
+            }
             5 | 6 => Some(Request::ResponseBody(body(step, &mut to_client))),
-            7 => Some(Request::ResponseTrailers(HttpTrailers::default())),
+            7 => {
+                to_client.met = true;
+                Some(Request::ResponseTrailers(HttpTrailers::default()))
+            }
             8 => None,
             _ if step < 128 => {
                 now.instant += Duration::from_secs(u64::from(step));
@@ -92,6 +109,8 @@ pub fn stream(data: &[u8]) {
         }
         assert!(booked(&pool) <= 1);
     }
+    to_endpoint.settle();
+    to_client.settle();
     drop(machine.take_detached());
     drop(machine);
     assert_eq!(booked(&pool), 0, "a booking leaked");
@@ -102,6 +121,9 @@ pub fn stream(data: &[u8]) {
 struct Order {
     came: Vec<u8>,
     came_to_its_end: bool,
+    announced: bool,
+    met: bool,
+    duplex: bool,
     passed: Vec<u8>,
     headers: bool,
     body: bool,
@@ -111,6 +133,19 @@ struct Order {
 }
 
 impl Order {
+    /// Headers that announce a body came, before anything else of it.
+    fn announce(&mut self, end: bool) {
+        self.announced |= !end && self.came.is_empty() && !self.came_to_its_end && !self.met;
+        self.met = true;
+    }
+
+    /// In duplex mode, a body that was announced and came to its end was passed on to its end.
+    fn settle(&self) {
+        if self.duplex && self.announced && self.came_to_its_end && !self.refused {
+            assert!(self.ended && self.passed.len() == self.came.len(), "an end without its answer: {self:?}");
+        }
+    }
+
     fn headers(&mut self) {
         assert!(!(self.refused || self.headers || self.body || self.ended || self.trailers), "headers late: {self:?}");
         self.headers = true;
@@ -193,7 +228,8 @@ fn body(step: u8, order: &mut Order) -> HttpBody {
     let length = [0, 1, 600, 70_000][usize::from(step >> 4 & 3)];
     let end = step & 0x80 != 0;
     let body = vec![step; length];
-    if !order.came_to_its_end {
+    order.met = true;
+    if !order.came_to_its_end && !order.trailers {
         order.came.extend_from_slice(&body);
         order.came_to_its_end = end;
     }

@@ -28,6 +28,16 @@ pub enum RefusalLabel {
     BodyTooLarge,
 }
 
+impl RefusalLabel {
+    /// The word in the metric, in the reason header and in the body.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoEndpoints => "rejected-no-endpoints",
+            Self::BodyTooLarge => "body-too-large",
+        }
+    }
+}
+
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndLabel {
@@ -172,7 +182,7 @@ impl Metrics {
                 "refused",
                 "Requests refused, by reason",
                 "reason",
-                &[(RefusalLabel::NoEndpoints, "rejected-no-endpoints"), (RefusalLabel::BodyTooLarge, "body-too-large")],
+                &[RefusalLabel::NoEndpoints, RefusalLabel::BodyTooLarge].map(|it| (it, it.as_str())),
             ),
             panics: counter(r, "scheduling_panics", "Panics in scheduling that a load-only pick caught"),
             ended: Counters::new(

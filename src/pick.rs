@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{Affinity, ConfigReader, PickerConfig};
-use crate::metrics::{Metrics, RefusalLabel};
+use crate::metrics::Metrics;
 use crate::model::{Now, Reason, Request, SessionKey, SessionSource};
 use crate::routing::{Candidate, PickContext, Scored, Scorers, picker};
 use crate::state::{
@@ -27,7 +27,7 @@ use crate::state::{
     hash_prompt,
 };
 
-pub use picked::{Detached, Head, Picked, Usage};
+pub use picked::{Detached, Head, Origin, Picked, Usage};
 pub use view::EndpointView;
 
 /// Decisions kept for `homing explain`.
@@ -115,8 +115,8 @@ impl Picker {
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> Arc<PickerConfig> {
-        self.config.load().clone()
+    pub fn config(&self) -> Guard<Arc<PickerConfig>> {
+        self.config.load()
     }
 
     /// The handles that it counts with.
@@ -157,13 +157,16 @@ impl Picker {
         let config = &profile.config;
         let pool = self.pool.load();
         let session = self.known_session(config, request, now.instant);
-        self.overlap(scratch, request, config, pool.slots());
-        let prompt_tokens = self.prompt_tokens(request);
+        if self.contained(|| self.overlap(scratch, request, config, pool.slots())).is_none() {
+            // Nobody holds anything, as far as is known.
+            scratch.chain.clear();
+            scratch.depths.fill(0);
+        }
+        let prompt_tokens = self.prompt_tokens(request, config);
         let block_tokens = config.prefix_index.block_bytes as f64 / self.estimates.bytes_per_token();
         let choices = candidates::Choices { picker: self, pool: &pool, config, session, prompt_tokens, block_tokens };
         choices.collect(&scratch.depths, &mut scratch.candidates, now.instant);
         if scratch.candidates.is_empty() {
-            self.metrics.refused.of(RefusalLabel::NoEndpoints).inc();
             return Err(Refusal::NoEndpoints);
         }
         let context = PickContext {
@@ -192,8 +195,8 @@ impl Picker {
 
         let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
         let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
-        self.index.record(&member.lane, &scratch.chain, capacity);
-        self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.cost);
+        self.contained(|| self.index.record(&member.lane, &scratch.chain, capacity));
+        self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
@@ -210,7 +213,7 @@ impl Picker {
                 chain: scratch.chain.as_slice().into(),
                 matched,
                 prompt_bytes: request.prompt.map(|prompt| prompt.len()),
-                prompt_tokens,
+                session_bytes: (prompt_tokens * self.estimates.bytes_per_token()) as u32,
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),
             },
         ))
@@ -223,14 +226,20 @@ impl Picker {
         context: &PickContext<'_>,
         scored: &mut Vec<Scored>,
     ) -> (Option<crate::routing::Pick>, bool) {
-        match catch_unwind(AssertUnwindSafe(|| picker::pick(scorers, context, scored))) {
-            Ok(pick) => (pick, false),
-            Err(_) => {
-                self.metrics.panics.inc();
-                tracing::error!("scheduling panicked; the least loaded endpoint is picked");
-                (picker::least_loaded(context), true)
-            }
+        match self.contained(|| picker::pick(scorers, context, scored)) {
+            Some(pick) => (pick, false),
+            None => (picker::least_loaded(context), true),
         }
+    }
+
+    /// Runs a part of scheduling; a panic in it is counted and costs that part, never the request.
+    fn contained<T>(&self, part: impl FnOnce() -> T) -> Option<T> {
+        catch_unwind(AssertUnwindSafe(part))
+            .inspect_err(|_| {
+                self.metrics.panics.inc();
+                tracing::error!("a part of scheduling panicked; the request goes on without it");
+            })
+            .ok()
     }
 
     /// Hashes the prompt, and finds how much of it each endpoint holds.
@@ -245,13 +254,15 @@ impl Picker {
     }
 
     /// Tokens of the prompt: by its bytes, else by the body's, else the pool's mean; never 0.
-    fn prompt_tokens(&self, request: &Request<'_>) -> f64 {
-        let bytes = match (&request.prompt, request.unread_bytes) {
-            (Some(prompt), _) => prompt.len() as f64,
-            (None, Some(bytes)) => bytes as f64,
-            (None, None) => return self.estimates.prompt_tokens().max(1.0),
-        };
-        (bytes / self.estimates.bytes_per_token()).max(1.0)
+    ///
+    /// An unread body is only announced, by a client: it counts for no more than a cache can hold.
+    fn prompt_tokens(&self, request: &Request<'_>, config: &PickerConfig) -> f64 {
+        let tokens = |bytes: f64| (bytes / self.estimates.bytes_per_token()).max(1.0);
+        match (&request.prompt, request.unread_bytes) {
+            (Some(prompt), _) => tokens(prompt.len() as f64),
+            (None, Some(bytes)) => tokens(bytes as f64).min(config.prefix_index.default_cache_tokens as f64),
+            (None, None) => self.estimates.prompt_tokens().max(1.0),
+        }
     }
 
     fn known_session(&self, config: &PickerConfig, request: &Request<'_>, now: Instant) -> KnownSession {

@@ -107,8 +107,10 @@ pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
         let model = model.as_deref().filter(|model| !model.is_empty()).unwrap_or("-");
         writeln!(
             to,
-            "picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {model}, \
-             session {session}, {eligible} eligible"
+            "picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {}, \
+             session {session}, {eligible} eligible",
+            // A client chose the name: it must not speak to the terminal.
+            model.escape_debug()
         )?;
         writeln!(
             to,

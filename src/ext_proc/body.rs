@@ -10,6 +10,9 @@ use super::budget::Lease;
 /// A thread's buffer for joined bodies is not kept beyond this size.
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
+/// What a chunk takes beside its bytes; many small ones must not slip under the budget.
+const CHUNK_OVERHEAD: u64 = 96;
+
 thread_local! {
     static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -18,6 +21,7 @@ thread_local! {
 #[derive(Debug)]
 pub struct KeptBody {
     chunks: Vec<Bytes>,
+    bytes: u64,
     lease: Lease,
 }
 
@@ -33,21 +37,23 @@ pub enum Full {
 impl KeptBody {
     /// An empty body on `lease`.
     pub fn new(lease: Lease) -> Self {
-        Self { chunks: Vec::new(), lease }
+        Self { chunks: Vec::new(), bytes: 0, lease }
     }
 
-    /// Keeps a chunk, unless that is over a limit.
-    pub fn keep(&mut self, chunk: Bytes, body_limit: u64, budget_limit: u64) -> Result<(), Full> {
+    /// Keeps a chunk, or gives it back where that is over a limit.
+    pub fn keep(&mut self, chunk: Bytes, body_limit: u64, budget_limit: u64) -> Result<(), (Full, Bytes)> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
         let bytes = chunk.len() as u64;
-        if self.lease.bytes() + bytes > body_limit {
-            return Err(Full::Body);
+        if self.bytes + bytes > body_limit {
+            return Err((Full::Body, chunk));
         }
-        if !self.lease.grow(bytes, budget_limit) {
-            return Err(Full::Budget);
+        if !self.lease.grow(bytes + CHUNK_OVERHEAD, budget_limit) {
+            return Err((Full::Budget, chunk));
         }
-        if !chunk.is_empty() {
-            self.chunks.push(chunk);
-        }
+        self.bytes += bytes;
+        self.chunks.push(chunk);
         Ok(())
     }
 
@@ -69,17 +75,20 @@ impl KeptBody {
         }
     }
 
-    /// Hands on all that was kept; more may follow.
-    pub fn pass(self, due: &mut BodyDue<ToEndpoint>, out: &mut Out) {
+    /// Hands on all that was kept; more may follow. Its share of the budget lasts until that is sent.
+    #[must_use]
+    pub fn pass(self, due: &mut BodyDue<ToEndpoint>, out: &mut Out) -> Lease {
         for chunk in self.chunks {
             due.pass(out, chunk);
         }
+        self.lease
     }
 
     /// Hands on all that was kept, the last of it flagged as the end.
-    pub fn end(mut self, mut due: BodyDue<ToEndpoint>, out: &mut Out) -> BodyDone<ToEndpoint> {
+    #[must_use]
+    pub fn end(mut self, mut due: BodyDue<ToEndpoint>, out: &mut Out) -> (BodyDone<ToEndpoint>, Lease) {
         let last = self.chunks.pop().unwrap_or_default();
-        self.pass(&mut due, out);
-        due.end(out, last)
+        let lease = self.pass(&mut due, out);
+        (due.end(out, last), lease)
     }
 }

@@ -43,11 +43,6 @@ impl Lease {
         budget.gauge.inc_by(bytes as i64);
         true
     }
-
-    /// Bytes of this share.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
 }
 
 impl Drop for Lease {

@@ -2,6 +2,8 @@
 
 use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 
+use crate::pick::Origin;
+
 use super::identity::Identity;
 
 /// The destination that the gateway obeys; a client's own is overwritten, never believed.
@@ -55,6 +57,10 @@ pub struct ResponseHead {
     pub is_event_stream: bool,
     /// Whether an upstream answered: Envoy's router says how long it took.
     pub from_upstream: bool,
+    /// Whether the gateway's circuit breaker answered.
+    pub is_overload: bool,
+    /// Whether the body is `text/plain` or untold, as that of a gateway's own reply is.
+    pub is_plain: bool,
 }
 
 // === impl RequestHead ===
@@ -98,19 +104,32 @@ impl RequestHead {
 impl ResponseHead {
     /// Reads `headers`.
     pub fn read(headers: &[HeaderValue]) -> Self {
-        let mut head = Self::default();
+        let mut head = Self { is_plain: true, ..Self::default() };
         for header in headers {
             let value = value(header);
             match header.key.as_str() {
                 ":status" => {
                     head.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 }
-                "content-type" => head.is_event_stream = starts_with(value, b"text/event-stream"),
+                "content-type" => {
+                    head.is_event_stream = starts_with(value, b"text/event-stream");
+                    head.is_plain = starts_with(value, b"text/plain");
+                }
                 "x-envoy-upstream-service-time" => head.from_upstream = true,
+                "x-envoy-overloaded" => head.is_overload = true,
                 _ => {}
             }
         }
         head
+    }
+
+    /// Who made the answer, as far as its headers show: engines answer errors in JSON, gateways in plain text.
+    pub fn origin(&self) -> Origin {
+        match (self.is_overload, self.from_upstream || !self.is_plain) {
+            (true, _) => Origin::Overload,
+            (false, true) => Origin::Endpoint,
+            (false, false) => Origin::Gateway,
+        }
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 
-use crate::metrics::EndLabel;
+use crate::metrics::{EndLabel, RefusalLabel};
 use crate::model::Now;
 use crate::pick::{Detached, Picked, Picker};
 
 use super::answers::{Out, Refusal, Reply};
-use super::budget::Budget;
+use super::budget::{Budget, Lease};
 use super::decode;
 use super::event::{BodyMode, Event, Modes};
 use super::identity::Identity;
@@ -46,6 +46,8 @@ pub struct Machine {
     /// The explanation that the response returns, kept beyond the booking.
     pub(super) explanation: Option<Box<str>>,
     pub(super) out: Out,
+    /// The budget of a body that is in `out` and not yet sent.
+    pub(super) leaving: Option<Lease>,
     detached: Option<Detached>,
     ended: Option<EndLabel>,
 }
@@ -76,6 +78,7 @@ impl Machine {
             picked: None,
             explanation: None,
             out: Out::new(),
+            leaving: None,
             detached: None,
             ended: None,
         }
@@ -135,7 +138,7 @@ impl Machine {
         if self.ended.is_some() {
             return Close::Complete;
         }
-        if !self.told && self.request.is_answered() {
+        if !self.told && self.request.is_answered() && !self.response.has_begun() {
             self.detach(now);
             return Close::Complete;
         }
@@ -145,7 +148,11 @@ impl Machine {
 
     /// The next reply to send.
     pub fn next_reply(&mut self) -> Option<Reply> {
-        self.out.pop_front()
+        let next = self.out.pop_front();
+        if next.is_none() {
+            self.leaving = None;
+        }
+        next
     }
 
     /// Whether the stream ends once all replies are sent: the request was refused.
@@ -159,7 +166,9 @@ impl Machine {
     }
 
     /// Answers with an immediate response; nothing follows it.
-    pub(super) fn refuse(&mut self, status: u16, reason: &'static str, message: String) {
+    pub(super) fn refuse(&mut self, status: u16, label: RefusalLabel, message: String) {
+        self.picker.metrics().refused.of(label).inc();
+        let reason = label.as_str();
         let session = self.echo();
         self.out.push_back(Reply::Refuse(Refusal { status, reason, message, session }));
         self.end(EndLabel::Refused);

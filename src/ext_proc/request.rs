@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::metrics::EarlyLabel;
+use crate::metrics::{EarlyLabel, RefusalLabel};
 use crate::model::{Now, Prompt, Request};
 use crate::pick::Refusal;
 
 use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
 use super::body::{Full, KeptBody};
 use super::event::BodyMode;
-use super::head::{BodyKind, RequestHead};
+use super::head::{BodyKind, DESTINATION, RequestHead};
 use super::machine::Machine;
 use super::prompt::with_prompt;
 
@@ -74,9 +74,13 @@ impl RequestSide {
 impl Machine {
     /// Decides at once where no body can change the pick, and else waits for the body.
     pub(super) fn request_headers(&mut self, head: RequestHead, end: bool, now: Now) {
-        let RequestSide::Start(due) = self.request.take() else {
-            // A second set of headers has no meaning; what is under way goes on.
-            return;
+        let due = match self.request.take() {
+            RequestSide::Start(due) => due,
+            under_way => {
+                // A second set of headers has no meaning.
+                self.request = under_way;
+                return;
+            }
         };
         self.meet(&head);
         let early = if end {
@@ -100,8 +104,10 @@ impl Machine {
             let deadline = now.instant + self.picker.config().limits.body_wait;
             self.request = RequestSide::Keeping { due, head, body, deadline };
         } else {
-            // Envoy sends no body before the headers are answered; the destination follows with the body.
-            let due = due.answer(&mut self.out, RequestAnswer::default(), false);
+            // Envoy sends no body before the headers are answered; the destination follows with the body. Until
+            // then a destination of the client's own must not stand.
+            let answer = RequestAnswer { destination: None, strip: vec![DESTINATION] };
+            let due = due.answer(&mut self.out, answer, false);
             self.request = RequestSide::Awaiting(due, head);
         }
     }
@@ -114,16 +120,17 @@ impl Machine {
                 self.request_body(bytes, end, now);
             }
             RequestSide::Keeping { due, head, mut body, deadline } => {
-                let limits = self.picker.config().limits.clone();
-                match body.keep(bytes.clone(), limits.request_body.0, limits.buffered_bodies.0) {
+                let config = self.picker.config();
+                let limits = &config.limits;
+                match body.keep(bytes, limits.request_body.0, limits.buffered_bodies.0) {
                     Ok(()) if end => self.decide(due, head, body, true, now),
                     Ok(()) => self.request = RequestSide::Keeping { due, head, body, deadline },
-                    Err(Full::Body) if !self.response.has_begun() => self.refuse(
+                    Err((Full::Body, _)) if !self.response.has_begun() => self.refuse(
                         413,
-                        "body-too-large",
+                        RefusalLabel::BodyTooLarge,
                         format!("the request body is larger than {} bytes (limits.requestBody)", limits.request_body.0),
                     ),
-                    Err(_) => {
+                    Err((_, bytes)) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
                         self.request_body(bytes, end, now);
                     }
@@ -163,13 +170,8 @@ impl Machine {
                     self.request_trailers(now);
                 }
             }
-            RequestSide::Awaiting(due, head) => {
-                let answer = self.pick(&head, &Seen::Nothing, false, now);
-                if let Some(answer) = answer {
-                    due.end_with(&mut self.out, answer).trailers(&mut self.out);
-                }
-            }
-            RequestSide::Passing(due) => due.end_without_body().trailers(&mut self.out),
+            // Trailers alone cannot carry a destination; the gateway's own fallback decides.
+            RequestSide::Awaiting(due, _) | RequestSide::Passing(due) => due.end_without_body().trailers(&mut self.out),
             RequestSide::Answered(done) => {
                 if let Some(done) = done {
                     done.trailers(&mut self.out);
@@ -196,9 +198,11 @@ impl Machine {
         let Some(answer) = answer else { return };
         let mut due = due.answer(&mut self.out, answer, true);
         self.request = if end {
-            RequestSide::Answered(Some(body.end(due, &mut self.out)))
+            let (done, lease) = body.end(due, &mut self.out);
+            self.leaving = Some(lease);
+            RequestSide::Answered(Some(done))
         } else {
-            body.pass(&mut due, &mut self.out);
+            self.leaving = Some(body.pass(&mut due, &mut self.out));
             RequestSide::Passing(due)
         };
     }
@@ -214,7 +218,7 @@ impl Machine {
         self.picker.metrics().early.of(cause).inc();
         if let Some(answer) = self.pick(head, &Seen::Nothing, false, now) {
             let mut due = due.answer(&mut self.out, answer, true);
-            body.pass(&mut due, &mut self.out);
+            self.leaving = Some(body.pass(&mut due, &mut self.out));
             self.request = RequestSide::Passing(due);
         }
     }
@@ -255,7 +259,7 @@ impl Machine {
                 Some(answer)
             }
             Err(refusal @ Refusal::NoEndpoints) => {
-                self.refuse(503, "rejected-no-endpoints", refusal.to_string());
+                self.refuse(503, RefusalLabel::NoEndpoints, refusal.to_string());
                 None
             }
         }

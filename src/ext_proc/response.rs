@@ -55,15 +55,16 @@ impl ResponseSide {
 
 impl Machine {
     pub(super) fn response_headers(&mut self, head: ResponseHead, served: Option<SocketAddr>, end: bool, now: Now) {
-        let ResponseSide::Start(due) = self.response.take() else { return };
+        let due = match self.response.take() {
+            ResponseSide::Start(due) => due,
+            under_way => {
+                self.response = under_way;
+                return;
+            }
+        };
         if let Some(picked) = &mut self.picked {
             picked.answered(
-                Head {
-                    status: head.status,
-                    served,
-                    is_event_stream: head.is_event_stream,
-                    is_local: !head.from_upstream,
-                },
+                Head { status: head.status, served, is_event_stream: head.is_event_stream, origin: head.origin() },
                 now,
             );
         }

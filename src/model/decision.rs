@@ -77,6 +77,14 @@ pub struct Charges {
     pub queue_depth: f64,
 }
 
+impl Charges {
+    /// All charges together.
+    pub fn sum(&self) -> f64 {
+        let Self { session_affinity, prefix_locality, queue_depth } = self;
+        session_affinity + prefix_locality + queue_depth
+    }
+}
+
 /// One pick, explained.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -52,11 +52,12 @@ impl Choices<'_> {
     /// contain it, and only while the home still holds the prompt that the answer followed.
     pub fn hidden_tokens(&self, depths: &[u32], body_read: bool) -> f64 {
         let (Some(home), Some(session)) = (self.live_home(), self.session.entry) else { return 0.0 };
+        let bytes_per_token = self.picker.estimates.bytes_per_token();
         if !body_read {
-            return session.context_tokens();
+            return session.context_tokens(bytes_per_token);
         }
         let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
-        if held + self.block_tokens < f64::from(session.prompt_tokens).min(self.prompt_tokens) {
+        if held + self.block_tokens < session.prompt_tokens(bytes_per_token).min(self.prompt_tokens) {
             return 0.0;
         }
         f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
@@ -112,8 +113,9 @@ impl Choices<'_> {
 
     /// What a whole failure costs: a mean request, or all of the session's context if that is more.
     fn worth(&self) -> f64 {
-        let context = self.session.entry.map_or(0.0, |session| session.context_tokens());
-        self.picker.estimates.pick_cost().max(context)
+        let estimates = &self.picker.estimates;
+        let context = self.session.entry.map_or(0.0, |session| session.context_tokens(estimates.bytes_per_token()));
+        estimates.pick_cost().max(context)
     }
 
     /// Tokens of this prompt that the endpoint holds; one that cannot be reached holds nothing for us.

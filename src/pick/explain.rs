@@ -6,6 +6,9 @@ use crate::model::{Choice, Decision, EXPLAINED, Reason, Request};
 use crate::routing::{Pick, PickContext, Scored};
 use crate::state::{Member, PoolSnapshot};
 
+/// A client's model name is kept up to so many bytes: decisions are remembered, and clients are not trusted.
+const LONGEST_MODEL: usize = 128;
+
 /// What an explanation is made of.
 pub(super) struct Explained<'a> {
     pub pool: &'a PoolSnapshot,
@@ -31,7 +34,7 @@ impl Explained<'_> {
             address: winner.endpoint.address,
             reason: self.reason,
             session: self.request.session_source,
-            model: self.request.prompt.map(|prompt| prompt.model.into()),
+            model: self.request.prompt.map(|prompt| shortened(prompt.model).into()),
             prompt_tokens: self.prompt_tokens,
             eligible: u32::try_from(self.context.candidates.len()).unwrap_or(u32::MAX),
             choices,
@@ -50,4 +53,8 @@ impl Explained<'_> {
             penalty: candidate.penalty,
         }
     }
+}
+
+fn shortened(model: &str) -> &str {
+    &model[..model.floor_char_boundary(LONGEST_MODEL)]
 }

@@ -20,6 +20,10 @@ pub struct Picked {
     first_byte: Option<Instant>,
     /// Whether the answer's first byte marks the end of prefill, as far as is known.
     first_byte_tells: bool,
+    /// Whether a response's head was seen.
+    answered: bool,
+    /// Whether the session was bound to the endpoint.
+    bound: bool,
 }
 
 /// What was known at the pick and is needed later.
@@ -32,7 +36,8 @@ pub(super) struct Facts {
     pub chain: Box<[u64]>,
     pub matched: usize,
     pub prompt_bytes: Option<usize>,
-    pub prompt_tokens: f64,
+    /// Bytes of the prompt for the session's memory, estimated where the body was not read.
+    pub session_bytes: u32,
     pub streams: bool,
 }
 
@@ -45,8 +50,19 @@ pub struct Head {
     pub served: Option<SocketAddr>,
     /// Whether the body is a stream of events, whose first byte marks the end of prefill.
     pub is_event_stream: bool,
-    /// Whether the gateway itself made this answer because it got none from the endpoint.
-    pub is_local: bool,
+    /// Who made this answer.
+    pub origin: Origin,
+}
+
+/// Who made an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The endpoint.
+    Endpoint,
+    /// The gateway, for the endpoint gave none.
+    Gateway,
+    /// The gateway, which did not ask the endpoint: a limit of its own was reached.
+    Overload,
 }
 
 /// Tokens that the answer says or shows.
@@ -78,7 +94,17 @@ impl Picked {
         facts: Facts,
     ) -> Self {
         let first_byte_tells = facts.streams;
-        Self { picker, decision, destination, booking, facts, first_byte: None, first_byte_tells }
+        Self {
+            picker,
+            decision,
+            destination,
+            booking,
+            facts,
+            first_byte: None,
+            first_byte_tells,
+            answered: false,
+            bound: false,
+        }
     }
 
     /// Why.
@@ -103,18 +129,22 @@ impl Picked {
 
     /// The response's head came: moves the booking to who served, and binds the session there.
     pub fn answered(&mut self, head: Head, now: Now) {
-        self.first_byte_tells |= head.is_event_stream;
+        // Errors are quick and say nothing of prefill, and an engine may answer a streamed request at once.
+        self.first_byte_tells = head.is_event_stream && head.status < 400;
+        self.answered = true;
         let picker = Arc::clone(&self.picker);
         let pool = picker.pool.load();
         if let Some(served) = head.served.and_then(|address| pool.at(address)) {
-            self.move_to(served);
+            self.move_to(served, now);
         }
         let outcome = outcome(head);
-        self.booking.load().count(outcome, now.instant);
+        if let Some(outcome) = outcome {
+            self.booking.load().count(outcome, now.instant);
+        }
         match outcome {
-            Outcome::Answered if head.status < 400 => self.bind(now),
-            Outcome::Answered => {}
-            Outcome::Failed | Outcome::Unreachable => {
+            Some(Outcome::Answered) if head.status < 400 => self.bind(now),
+            Some(Outcome::Answered) => {}
+            Some(Outcome::Failed | Outcome::Unreachable) | None => {
                 self.booking.end_waiting();
                 if let Some(member) = pool.get(self.booking.endpoint()) {
                     picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);
@@ -141,25 +171,31 @@ impl Picked {
         if let (Some(first), true) = (self.first_byte, self.first_byte_tells) {
             estimates.decoded(now.instant.saturating_duration_since(first));
         }
-        if let Some(session) = self.facts.session {
+        if let Some(session) = self.facts.session.filter(|_| self.bound) {
             let tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
             self.picker.sessions.answered(session, self.booking.endpoint(), tokens, now.instant);
         }
     }
 
     /// Nothing more will be seen of the response.
-    pub fn detach(self, now: Now) -> Detached {
+    pub fn detach(mut self, now: Now) -> Detached {
+        if !self.answered {
+            // No answer will ever be seen here: the pick is the best that is known of the session.
+            self.bind(now);
+        }
         let first_byte = self.booking.predicted_first_byte().max(now.instant);
         let until = first_byte + self.picker.estimates.decode_time();
         Detached { booking: self.booking, first_byte, until }
     }
 
-    fn move_to(&mut self, served: &Member) {
+    fn move_to(&mut self, served: &Member, now: Now) {
         if served.id == self.booking.endpoint() {
             return;
         }
         let picker = &self.picker;
         picker.metrics.served_elsewhere.inc();
+        // The gateway goes elsewhere only after the picked endpoint has failed it.
+        self.booking.load().count(Outcome::Failed, now.instant);
         let pool = picker.pool.load();
         if let Some(picked) = pool.get(self.booking.endpoint()) {
             picker.index.retract(&picked.lane, &self.facts.chain[self.facts.matched..]);
@@ -172,23 +208,32 @@ impl Picked {
         self.booking.move_to(served);
     }
 
-    fn bind(&self, now: Now) {
+    /// Makes the endpoint the session's home, unless a later request has moved the session meanwhile.
+    fn bind(&mut self, now: Now) {
         let Some(key) = self.facts.session else { return };
+        let picker = &self.picker;
+        let sessions = &picker.config.load().sessions;
         let home = self.booking.endpoint();
-        if self.facts.old_home.is_some_and(|old| old != home) {
-            self.picker.metrics.moved_sessions.inc();
+        let current = picker.sessions.get(key, now.instant, sessions.idle_timeout).map(|session| session.home);
+        if current.is_some() && current != self.facts.old_home && current != Some(home) {
+            return;
         }
-        let sessions = &self.picker.config.load().sessions;
-        let session = Session { home, prompt_tokens: self.facts.prompt_tokens as u32, answer_tokens: 0 };
-        self.picker.sessions.bind(key, session, now.instant, sessions.idle_timeout, sessions.max_sessions);
+        if self.facts.old_home.is_some_and(|old| old != home) {
+            picker.metrics.moved_sessions.inc();
+        }
+        let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
+        picker.sessions.bind(key, session, now.instant, sessions.idle_timeout, sessions.max_sessions);
+        self.bound = true;
     }
 }
 
-/// Only a 5xx is the endpoint's failure; one that the gateway made itself means that it could not be reached.
-fn outcome(head: Head) -> Outcome {
-    match (head.status, head.is_local) {
-        (502..=504, true) => Outcome::Unreachable,
-        (500.., _) => Outcome::Failed,
-        _ => Outcome::Answered,
+/// What an answer says of its endpoint; nothing, where the endpoint was not asked.
+fn outcome(head: Head) -> Option<Outcome> {
+    match (head.status, head.origin) {
+        (_, Origin::Overload) | (400..=499, Origin::Gateway) => None,
+        // A gateway says 503 where it got no connection or lost it; 504 is its own impatience.
+        (503, Origin::Gateway) => Some(Outcome::Unreachable),
+        (500.., _) => Some(Outcome::Failed),
+        _ => Some(Outcome::Answered),
     }
 }

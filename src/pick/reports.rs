@@ -21,6 +21,7 @@ impl Picker {
         member.load.observe(report);
         if member.lane.observe(report) {
             tracing::info!(endpoint = %member.endpoint.name, "the engine restarted; its prefix cache is taken as empty");
+            member.load.forget_foreign();
             self.index.forget(&member.lane, false);
         }
     }

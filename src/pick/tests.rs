@@ -36,7 +36,7 @@ fn request<'a>(session: Option<&'a str>, prompt: Option<Prompt<'a>>) -> Request<
 }
 
 fn ok() -> Head {
-    Head { status: 200, served: None, is_event_stream: true, is_local: false }
+    Head { status: 200, served: None, is_event_stream: true, origin: Origin::Endpoint }
 }
 
 impl World {
@@ -201,7 +201,7 @@ fn weight_zero_takes_an_endpoint_out_and_nothing_left_is_a_refusal() {
 #[test]
 fn a_scorer_that_panics_costs_the_score_and_not_the_request() {
     let world = world(&["r1", "r2"]);
-    let config = world.picker.config();
+    let config = Arc::clone(&world.picker.config());
     world.picker.profile.store(Arc::new(Profile { config, scorers: Scorers::panicking() }));
     assert_eq!(world.turn(None, Some(b"x"), 0).1, Reason::Fallback);
     assert_eq!(world.picker.metrics.panics.get(), 1);
@@ -218,7 +218,10 @@ fn an_endpoint_that_fails_fast_does_not_attract_the_traffic() {
         let mut picked = world.pick(None, Some(&text));
         if &*picked.decision().endpoint == "r1" {
             sent += 1;
-            picked.answered(Head { status: 503, served: None, is_event_stream: false, is_local: true }, world.now);
+            picked.answered(
+                Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway },
+                world.now,
+            );
         } else {
             picked.answered(ok(), world.now);
             picked.first_byte(world.now);
@@ -233,7 +236,7 @@ fn a_failing_home_is_gone_after_three_connection_failures_and_back_after_a_succe
     world.configure(|config| config.sessions.affinity = Affinity::Hard);
     let text = vec![b'x'; 2_000];
     let (home, _) = world.turn(Some("s"), Some(&text), 0);
-    let unreachable = Head { status: 503, served: None, is_event_stream: false, is_local: true };
+    let unreachable = Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway };
     for _ in 0..3 {
         let mut picked = world.pick(Some("s"), Some(&text));
         assert_eq!(*picked.decision().endpoint, *home);
@@ -262,7 +265,7 @@ fn a_failed_request_leaves_no_blocks_behind() {
     let world = world(&["r1"]);
     let text = vec![b'x'; 8_000];
     let mut picked = world.pick(None, Some(&text));
-    picked.answered(Head { status: 500, served: None, is_event_stream: false, is_local: false }, world.now);
+    picked.answered(Head { status: 500, served: None, is_event_stream: false, origin: Origin::Endpoint }, world.now);
     drop(picked);
     assert_eq!(world.picker.endpoints(world.now.instant)[0].indexed_blocks, 0);
 }
@@ -294,4 +297,60 @@ fn an_unread_body_is_never_booked_with_nothing() {
     assert_eq!(world.load("r1"), (0.0, 1));
     drop(detached);
     assert_eq!(world.load("r1"), (0.0, 0));
+}
+
+#[test]
+fn a_gateways_own_limits_are_nobodys_failure() {
+    let world = world(&["r1"]);
+    for (status, origin) in [(503, Origin::Overload), (413, Origin::Gateway), (408, Origin::Gateway)] {
+        let mut picked = world.pick(None, Some(b"x"));
+        picked.answered(Head { status, served: None, is_event_stream: false, origin }, world.now);
+    }
+    assert_eq!(world.picker.endpoints(world.now.instant)[0].failure_share, 0.0);
+}
+
+#[test]
+fn an_error_teaches_neither_speed_nor_the_length_of_an_answer() {
+    let mut world = world(&["r1"]);
+    let text = vec![b'x'; 80_000];
+    for _ in 0..20 {
+        let mut picked = world.pick(None, Some(&text));
+        world.now.instant += Duration::from_millis(5);
+        picked.answered(Head { status: 400, is_event_stream: false, ..ok() }, world.now);
+        picked.first_byte(world.now);
+        picked.completed(Usage::default(), world.now);
+    }
+    assert_eq!(world.picker.endpoints(world.now.instant)[0].prefill_speed, 10_000.0);
+}
+
+#[test]
+fn an_answer_that_comes_late_moves_no_session_back() {
+    let world = world(&["r1", "r2"]);
+    let text = vec![b'x'; 2_000];
+    let mut slow = world.pick(Some("s"), Some(&text));
+    let first = slow.decision().endpoint.to_string();
+    let other = if first == "r1" { "r2" } else { "r1" };
+    let mut quick = world.pick(Some("s"), Some(&text));
+    quick.answered(Head { served: Some(endpoint(other).address), ..ok() }, world.now);
+    slow.answered(ok(), world.now);
+    let key = world.picker.digest.key("", "m", "s");
+    let home = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60)).expect("bound").home;
+    assert_eq!(&*world.picker.pool.load().get(home).expect("in the pool").endpoint.name, other);
+}
+
+#[test]
+fn a_length_that_a_client_only_announces_is_bounded() {
+    let world = world(&["r1"]);
+    let boasting = Request { unread_bytes: Some(u64::MAX), ..request(None, None) };
+    let _picked = world.picker.pick(&boasting, world.now).expect("eligible");
+    assert_eq!(world.load("r1").0, 500_000.0);
+}
+
+#[test]
+fn a_models_name_is_remembered_only_in_part() {
+    let world = world(&["r1"]);
+    let name = "ä".repeat(10_000);
+    let long = Request { prompt: Some(Prompt { model: &name, ..prompt(b"x") }), ..request(None, None) };
+    let picked = world.picker.pick(&long, world.now).expect("eligible");
+    assert!(picked.decision().model.as_ref().is_some_and(|model| model.len() <= 128));
 }

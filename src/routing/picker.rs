@@ -36,8 +36,7 @@ pub fn pick(scorers: &Scorers, context: &PickContext<'_>, scratch: &mut Vec<Scor
     scratch.clear();
     scratch.extend(context.candidates.iter().enumerate().map(|(index, candidate)| {
         let charges = scorers.charge(context, candidate);
-        let Charges { session_affinity, prefix_locality, queue_depth } = charges;
-        let cost = (session_affinity + prefix_locality + queue_depth + candidate.penalty) / candidate.weight;
+        let cost = (charges.sum() + candidate.penalty) / candidate.weight;
         Scored { candidate: index, cost, charges }
     }));
     let winner = winner(context, scorers.block_cost(context.block_tokens), scratch)?;
@@ -57,15 +56,23 @@ pub fn least_loaded(context: &PickContext<'_>) -> Option<Pick> {
 }
 
 fn winner(context: &PickContext<'_>, block_cost: f64, scored: &[Scored]) -> Option<Scored> {
-    let lowest = scored.iter().map(|scored| scored.cost).min_by(f64::total_cmp)?;
-    let near = lowest + block_cost.max(lowest * NEAR_TIE_SHARE);
     let candidate = |scored: &Scored| &context.candidates[scored.candidate];
-    let tied = || scored.iter().filter(|scored| scored.cost <= near);
+    let lowest = scored.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+    let penalty = candidate(lowest).penalty;
+    let tied = || {
+        scored.iter().filter(|scored| {
+            let Candidate { weight, penalty: its, .. } = *candidate(scored);
+            // A failing endpoint is always the least busy one: it ties with nobody who fails less.
+            let near = lowest.cost + (block_cost / weight).max(lowest.cost * NEAR_TIE_SHARE);
+            scored.cost <= near && its <= penalty
+        })
+    };
     let fewest = tied().map(|scored| candidate(scored).in_flight).min()?;
     tied()
         .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest))
-        .max_by(|a, b| rendezvous_score(context, candidate(a)).total_cmp(&rendezvous_score(context, candidate(b))))
-        .copied()
+        .map(|scored| (rendezvous_score(context, candidate(scored)), scored))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, winner)| *winner)
 }
 
 fn clearly_busier(in_flight: u32, fewest: u32) -> bool {

@@ -10,8 +10,8 @@ const SLOW: f64 = 0.02;
 const FIRST_UNCACHED_TOKENS: f64 = 500.0;
 /// Until the pool has taught better, an answer is taken to last this long after its first byte.
 const FIRST_DECODE_SECONDS: f64 = 5.0;
-/// Bytes per token outside this range are a misreading, not a tokenizer.
-const PLAUSIBLE_BYTES_PER_TOKEN: std::ops::RangeInclusive<f64> = 0.5..=64.0;
+/// Bytes per token outside this range are no tokenizer's: an image's base64 is far above.
+const PLAUSIBLE_BYTES_PER_TOKEN: std::ops::RangeInclusive<f64> = 0.5..=16.0;
 
 /// Means over all requests of the pool.
 #[derive(Debug)]

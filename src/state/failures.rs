@@ -1,12 +1,15 @@
 //! Fast failure is not an empty queue: how much an endpoint has failed of late.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 /// A failure counts half after this long.
 const HALF_LIFE: Duration = Duration::from_secs(10);
+/// So many answers from before a first failure count: one failure among many is a few per cent, and an endpoint
+/// that has died after a long good life is still found out within as many requests.
+const REMEMBERED_ANSWERS: u32 = 20;
 /// Successes that every endpoint is credited with, so that a share fades when nothing is sent there.
 const PRIOR_SUCCESSES: f64 = 1.0;
 /// So many connection failures in a row mean that a session's home is gone.
@@ -30,6 +33,8 @@ pub enum Outcome {
 pub struct Failures {
     /// Lets a pick pass by without the lock while all is well.
     troubled: AtomicBool,
+    /// Answers while all was well, up to [`REMEMBERED_ANSWERS`].
+    answers: AtomicU32,
     counts: Mutex<Counts>,
 }
 
@@ -45,11 +50,14 @@ impl Failures {
     /// Counts one outcome.
     pub fn count(&self, outcome: Outcome, now: Instant) {
         if outcome == Outcome::Answered && !self.troubled.load(Relaxed) {
+            if self.answers.load(Relaxed) < REMEMBERED_ANSWERS {
+                self.answers.fetch_add(1, Relaxed);
+            }
             return;
         }
         let mut counts = self.counts.lock();
         counts.decay(now);
-        counts.total += 1.0;
+        counts.total += 1.0 + f64::from(self.answers.swap(0, Relaxed));
         match outcome {
             Outcome::Answered => counts.unreachable_in_a_row = 0,
             Outcome::Failed => {
@@ -116,6 +124,17 @@ mod tests {
         assert!(failures.share(start + HALF_LIFE * 4) < 0.4);
         assert!(failures.share(start + HALF_LIFE * 40) < FORGOTTEN);
         assert_eq!(failures.share(start + HALF_LIFE * 41), 0.0, "and is then forgotten");
+    }
+
+    #[test]
+    fn one_failure_among_many_answers_is_a_few_per_cent() {
+        let failures = Failures::default();
+        let now = Instant::now();
+        (0..1000).for_each(|_| failures.count(Outcome::Answered, now));
+        failures.count(Outcome::Failed, now);
+        assert!(failures.share(now) < 0.06);
+        (0..100).for_each(|_| failures.count(Outcome::Failed, now));
+        assert!(failures.share(now) > 0.8);
     }
 
     #[test]

@@ -121,6 +121,11 @@ impl LoadCell {
         if self.missed.fetch_add(1, Relaxed) + 1 < STALE_AFTER {
             return;
         }
+        self.forget_foreign();
+    }
+
+    /// What others made wait there is gone or not known any more.
+    pub fn forget_foreign(&self) {
         self.foreign.reset();
         self.foreign_waiting.store(0, Relaxed);
         self.foreign_running.store(0, Relaxed);

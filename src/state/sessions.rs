@@ -19,6 +19,8 @@ pub use digest::SessionDigest;
 
 /// An insert into a full table looks at no more than so many entries.
 const INSPECTED_PER_INSERT: usize = 16;
+/// ... and takes no more than so many out, however far the bound was lowered.
+const EVICTED_PER_INSERT: usize = 1024;
 /// Eviction begins when this share of the table is left, so that a long run of sessions that are in use can
 /// be passed over before the table is full.
 const SLACK: usize = 64;
@@ -30,8 +32,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Session {
     /// Where it lives.
     pub home: EndpointId,
-    /// Tokens of its last prompt.
-    pub prompt_tokens: u32,
+    /// Bytes of its last prompt: the tokens that they make are learned as time goes by.
+    pub prompt_bytes: u32,
     /// Tokens of its last answer, which the next prompt will contain and the prefix index cannot see.
     pub answer_tokens: u32,
 }
@@ -53,9 +55,14 @@ struct Entry {
 }
 
 impl Session {
+    /// Tokens of its last prompt.
+    pub fn prompt_tokens(&self, bytes_per_token: f64) -> f64 {
+        f64::from(self.prompt_bytes) / bytes_per_token
+    }
+
     /// Tokens of its whole context.
-    pub fn context_tokens(&self) -> f64 {
-        f64::from(self.prompt_tokens) + f64::from(self.answer_tokens)
+    pub fn context_tokens(&self, bytes_per_token: f64) -> f64 {
+        self.prompt_tokens(bytes_per_token) + f64::from(self.answer_tokens)
     }
 }
 
@@ -124,8 +131,9 @@ impl Sessions {
                 self.entries.remove(&key);
             }
         }
-        // All that were looked at had been used since: the bound holds all the same.
-        while queue.len() > max {
+        // All that were looked at had been used since: the bound holds all the same. A bound that was lowered
+        // is reached over the next inserts.
+        for _ in 0..queue.len().saturating_sub(max).min(EVICTED_PER_INSERT) {
             if let Some((key, _)) = queue.pop_front() {
                 self.entries.remove(&key);
             }

@@ -53,6 +53,6 @@ pub fn admin(picker: Arc<Picker>) -> Handler {
             }) as Handler,
         ),
         ("/endpoints", Arc::new(move |_: &_| json(StatusCode::OK, &endpoints.endpoints(Instant::now())))),
-        ("/config", Arc::new(move |_: &_| json(StatusCode::OK, &*config.config()))),
+        ("/config", Arc::new(move |_: &_| json(StatusCode::OK, &**config.config()))),
     ])
 }

@@ -61,6 +61,20 @@ fn a_penalty_sends_traffic_elsewhere() {
 }
 
 #[test]
+fn a_failing_endpoint_ties_with_nobody_however_short_the_prompt_and_idle_it_is() {
+    let failing = Candidate { uncached_tokens: 20.0, penalty: 50.0, ..candidate(0) };
+    let good = Candidate { uncached_tokens: 20.0, in_flight: 9, ..candidate(1) };
+    assert!((0..50).all(|key| pick_from(&PickContext { tie_key: key, ..context(&[failing, good]) }) == 1));
+}
+
+#[test]
+fn large_weights_everywhere_change_nothing() {
+    let near = Candidate { uncached_tokens: 0.0, weight: 100.0, ..candidate(0) };
+    let far = Candidate { uncached_tokens: 12_000.0, weight: 100.0, ..candidate(1) };
+    assert!((0..50).all(|key| pick_from(&PickContext { tie_key: key, ..context(&[near, far]) }) == 0));
+}
+
+#[test]
 fn the_explanation_holds_the_winner_and_the_cheapest_of_the_others_in_order() {
     let candidates: Vec<_> =
         (0..20).map(|i| Candidate { waiting_tokens: f64::from((i * 7) % 20) * 1000.0, ..candidate(i) }).collect();

@@ -61,7 +61,9 @@ impl PrefixIndex {
                 if self.still_hold(chain[middle - 1], holding, probed) { held = middle } else { missing = middle }
             }
             // Everybody holds `held` blocks; `probed` becomes those who hold one more.
-            self.still_hold(chain[missing - 1], holding, probed);
+            if stride > 1 {
+                self.still_hold(chain[missing - 1], holding, probed);
+            }
             for (holding, kept) in holding.iter_mut().zip(&*probed) {
                 *holding &= !kept;
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn home(slot: u32) -> Session {
-    Session { home: EndpointId { slot, generation: 1 }, prompt_tokens: 10, answer_tokens: 0 }
+    Session { home: EndpointId { slot, generation: 1 }, prompt_bytes: 40, answer_tokens: 0 }
 }
 
 fn key(id: u64) -> SessionKey {
@@ -63,7 +63,7 @@ fn an_answer_counts_only_for_the_home_that_gave_it() {
     sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, start);
     assert_eq!(sessions.get(key(1), start, HOUR), Some(home(1)));
     sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, start);
-    assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens()), Some(60.0));
+    assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens(4.0)), Some(60.0));
 }
 
 proptest! {
