@@ -18,6 +18,7 @@ mod decode;
 mod encode;
 mod event;
 mod head;
+mod header;
 mod identity;
 mod machine;
 mod prompt;

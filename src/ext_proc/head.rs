@@ -4,6 +4,7 @@ use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 
 use crate::pick::Origin;
 
+use super::header::value;
 use super::identity::Identity;
 
 /// The destination that the gateway obeys; a client's own is overwritten, never believed.
@@ -131,11 +132,6 @@ impl ResponseHead {
             (false, false) => Origin::Gateway,
         }
     }
-}
-
-/// A header's bytes: gateways write `raw_value`, some write `value` for some.
-pub fn value(header: &HeaderValue) -> &[u8] {
-    if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value }
 }
 
 fn is_json_or_unsaid(content_type: &[u8]) -> bool {

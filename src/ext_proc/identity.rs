@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::model::SessionSource;
 
-use super::head::value;
+use super::header::value;
 
 /// The longest id that is taken; peers draw the line at 255 or 256 too.
 const LONGEST_ID: usize = 255;
