@@ -1,21 +1,26 @@
 //! Homing: an endpoint picker for LLM inference gateways.
 //!
 //! Envoy streams each request to it; it answers with the endpoint whose KV cache holds the prompt, unless
-//! waiting there would cost more than computing it again. The map, from the ground up; a module imports
-//! only what stands above it in this list, and neighbours on one line do not know each other:
+//! waiting there would cost more than computing it again. The map, from the ground up:
 //!
-//! - [`model`] is plain data that all others speak.
-//! - [`metrics`] holds metric handles, made once.
-//! - [`config`] is the configuration document: schema, defaults, validation, live reload.
-//! - [`state`] remembers (pool, prefix index, sessions, bookings); [`routing`] is the pure arithmetic of costs.
-//! - [`pick`] takes one request from its facts to an explained decision.
-//! - [`ext_proc`] speaks with Envoy; [`sources`] fill the state; [`serving`] opens the ports; [`simulation`] is
-//!   an engine to try it all with.
-//! - [`cli`] has one file a command, and wires the others.
+//! - [`model`]: plain data that all others speak
+//! - [`metrics`]: metric handles, made once
+//! - [`config`]: the configuration document: schema, defaults, validation, live reload
+//! - [`state`]: what is remembered: pool, prefix index, sessions, bookings
+//! - [`routing`]: the pure arithmetic of costs: scorers, picker, rendezvous
+//! - [`pick`]: one request, from its facts to an explained decision
+//! - [`ext_proc`]: Envoy's stream
+//! - [`sources`]: what fills the state: files, engine metrics
+//! - [`serving`]: ports, TLS, health, drain
+//! - [`simulation`]: an engine and a workload, to try it all with
+//! - [`cli`]: one file a command; wires the others
 //!
-//! To follow a request: `ext_proc::service` (Envoy's stream) -> `ext_proc::machine` -> `ext_proc::request`
-//! (headers, body, end of body) -> `pick::Picker::pick` -> `routing::picker::pick` -> back in
-//! `ext_proc::request`, out through `ext_proc::encode` (the destination header).
+//! A module imports only from further up this list; `state` and `routing` do not know each other, nor do the
+//! four between `pick` and `cli`. `tests/architecture.rs` holds the house to it.
+//!
+//! To follow a request, in `ext_proc`: `service` (Envoy's stream) -> `decode` -> `machine` -> `request` (headers,
+//! body, end of body) -> `prompt`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
+//! `request` -> `answers` -> `encode` (the destination header).
 #![warn(missing_docs)]
 // A panic in a request is a bug: say what cannot happen with `expect`, or return an error.
 #![deny(clippy::unwrap_used)]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 WORK = TARGET / "mutants"
 # What a build of the binary reads; Cargo also wants the declared benches and tests to be there.
-INPUTS = ["src", "benches", "tests", "proto", "build.rs", "Cargo.toml", "Cargo.lock", "README.md", "rust-toolchain.toml"]
+INPUTS = ["src", "deploy", "benches", "tests", "proto", "build.rs", "Cargo.toml", "Cargo.lock", "README.md", "rust-toolchain.toml"]
 END_TO_END = "e2e"
 # A wrong build may hang a test instead of failing it; that counts as a failure too.
 SECONDS_PER_TEST = 180

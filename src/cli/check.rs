@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Check an endpoints file instead of a configuration document [default: false].
+    /// Check it as an endpoints file, also where it has no `endpoints:` at the start of a line [default: false].
     #[arg(long)]
     endpoints: bool,
 }
@@ -34,6 +34,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { file, endpoints } = args;
     let text = read(&file)?;
+    let endpoints = endpoints || text.lines().any(|line| line.starts_with("endpoints:"));
     let checked = if endpoints { check_endpoints(&text) } else { check_config(&text) };
     let correct = checked.is_ok();
     report(&file, checked, &mut io::stdout().lock()).context("standard output cannot be written")?;

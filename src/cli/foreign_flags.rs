@@ -20,7 +20,12 @@ const FOREIGN: &[(&str, bool)] = &[
 ];
 
 /// Takes foreign flags out of `arguments` and returns what is left, and the names of those taken.
+///
+/// Only `serve` has predecessors: other commands' arguments stay as they are.
 pub fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<&'static str>) {
+    if arguments.get(1).is_none_or(|command| command != "serve") {
+        return (arguments, Vec::new());
+    }
     let mut kept = Vec::with_capacity(arguments.len());
     let mut taken = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
@@ -50,5 +55,7 @@ mod tests {
         let (kept, taken) = split(line.split(' ').map(OsString::from).collect());
         assert_eq!(kept, ["homing", "serve", "--grpc-port", "9002", "--bind", "::1"].map(OsString::from));
         assert_eq!(taken, ["--zap-encoder", "-v", "--ha-enable-leader-election", "--v"]);
+        let check: Vec<_> = "homing check -v file".split(' ').map(OsString::from).collect();
+        assert_eq!(split(check.clone()), (check, Vec::new()));
     }
 }

@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     drain_window: Duration,
 
-    /// How long running streams may then take to finish; best just under the pod's grace period.
+    /// How long running streams may then take to finish; with the window, best just under the pod's grace period.
     #[arg(long, value_name = "DURATION", default_value = "110s", value_parser = humantime::parse_duration)]
     drain_timeout: Duration,
 
@@ -193,6 +193,9 @@ async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<M
         metrics.endpoints_reloads.of(taken(&read)).inc();
         if let Ok(endpoints) = read {
             tracing::info!(endpoints = endpoints.len(), "endpoints taken");
+            if endpoints.is_empty() {
+                tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
+            }
             writer.replace(endpoints);
         }
     }));

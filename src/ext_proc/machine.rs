@@ -169,6 +169,7 @@ impl Machine {
     pub(super) fn refuse(&mut self, status: u16, label: RefusalLabel, message: String) {
         self.picker.metrics().refused.of(label).inc();
         let reason = label.as_str();
+        tracing::debug!(status, reason, "refused");
         let session = self.echo();
         self.out.push_back(Reply::Refuse(Refusal { status, reason, message, session }));
         self.end(EndLabel::Refused);

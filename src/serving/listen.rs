@@ -23,7 +23,7 @@ pub struct Port {
 
 /// A port could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for {name} (set by {flag}): {source}", name = port.name, flag = port.flag)]
+#[error("cannot listen on {address} for {name}; {flag} chooses another port, 0 any free one", name = port.name, flag = port.flag)]
 pub struct BindError {
     /// Which port.
     pub port: Port,

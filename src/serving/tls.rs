@@ -28,7 +28,7 @@ pub enum Certificate {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file is missing, or is not PEM.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -72,7 +72,8 @@ pub(super) async fn handshake(acceptor: &TlsAcceptor, tcp: TcpStream) -> Option<
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(tcp)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
-            tracing::debug!(%error, "TLS handshake failed");
+            // The commonest mistake of an installation: one side speaks TLS, the other does not.
+            tracing::warn!(%error, "a TLS handshake failed; does the gateway speak TLS to the picker (--secure-serving)?");
             None
         }
         Err(_) => {

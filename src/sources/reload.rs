@@ -12,12 +12,12 @@ use crate::config::ConfigError;
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// It cannot be read as text.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It can be read and is wrong.
     #[error("{}", listed(path, problems))]
@@ -57,7 +57,7 @@ impl<T> Reload<T> {
     pub async fn next(&mut self) -> Result<T, ReloadError> {
         let content = self.watch.changed().await;
         let path = || self.watch.path().to_owned();
-        let text = content.map_err(|source| ReloadError::Unreadable { path: path(), source })?;
+        let text = content.map_err(|cause| ReloadError::Unreadable { path: path(), cause })?;
         (self.parse)(&text).map_err(|problems| ReloadError::Invalid { path: path(), problems })
     }
 
