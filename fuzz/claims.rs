@@ -102,7 +102,6 @@ pub fn stream(data: &[u8]) {
                 break;
             }
         };
-        let protocol_config = protocol_config.clone();
         machine.message(ProcessingRequest { request, protocol_config, ..ProcessingRequest::default() }, now);
         while let Some(reply) = machine.next_reply() {
             hold_order(reply, &mut to_endpoint, &mut to_client);

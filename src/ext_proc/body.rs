@@ -85,7 +85,6 @@ impl KeptBody {
     }
 
     /// Hands on all that was kept, the last of it flagged as the end.
-    #[must_use]
     pub fn end(mut self, mut due: BodyDue<ToEndpoint>, out: &mut Out) -> (BodyDone<ToEndpoint>, Lease) {
         let last = self.chunks.pop().unwrap_or_default();
         let lease = self.pass(&mut due, out);

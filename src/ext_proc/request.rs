@@ -63,7 +63,7 @@ impl RequestSide {
         matches!(self, Self::Answered(_))
     }
 
-    /// Takes the state out; the caller puts the next one in.
+    /// Takes the state out; the caller puts the next one in, or leaves it: after a refusal nothing is due.
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Answered(None))
     }
@@ -132,7 +132,10 @@ impl Machine {
                     ),
                     Err((_, bytes)) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
-                        self.request_body(bytes, end, now);
+                        if !self.is_over() {
+                            // Now it passes.
+                            self.request_body(bytes, end, now);
+                        }
                     }
                 }
             }
