@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::support::files::{config_document, endpoints_document};
 use crate::support::homing::binary;
-use crate::support::process::run;
-use crate::support::{Engine, Homing};
+use crate::support::process::{Process, run};
+use crate::support::{Connection, Engine, Homing, Protocol, body, get, post};
 
 #[test]
 fn check_accepts_a_good_file() {
@@ -61,6 +62,31 @@ fn check_reads_an_endpoints_file_too() {
     for named in ["adress", "`address`", "2"] {
         assert!(text.contains(named), "{named:?} is not named: {text}");
     }
+}
+
+#[test]
+fn check_knows_an_endpoints_file_when_it_sees_one() {
+    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
+    assert!(!good && text.contains("`address`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_simulated_engine_answers_as_an_openai_server_does() {
+    let mut command = Command::new(binary());
+    command.args(["engine", "--bind", "127.0.0.1", "--port", "0", "--name", "r7", "--log-format", "json"]);
+    let mut engine = Process::spawn("engine", command);
+    let line = engine.log_line("its port", 0, |line| line["port_name"] == "http").await;
+    let address = line["address"].as_str().and_then(|address| address.parse().ok()).expect("an address");
+    let mut connection = Connection::open(address, Protocol::Http1).await.expect("the engine accepts");
+    let text = r#"{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 3, "stream": true,
+        "stream_options": {"include_usage": true}}"#;
+    let reply = connection.exchange(post("/v1/chat/completions", body::full(text))).await.ok();
+    assert_eq!(reply.served_by(), "r7");
+    let events = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(events.contains("\"completion_tokens\":3") && events.ends_with("data: [DONE]\n\n"), "{events}");
+    let metrics = connection.exchange(get("/metrics")).await.ok();
+    let page = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(page.contains("vllm:generation_tokens_total{") && page.contains("vllm:cache_config_info{"), "{page}");
 }
 
 #[test]

@@ -7,7 +7,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::support::homing::binary;
 use crate::support::picker::channel;
+use crate::support::process::run;
+use crate::support::wait::eventually;
 use crate::support::{Answer, Gate, World, chat, engine, get, prompt};
 
 #[tokio::test]
@@ -60,6 +63,29 @@ async fn the_admin_port_explains_the_last_decisions_newest_first() {
     }
     let times: Vec<u64> = decisions.iter().filter_map(|decision| decision.document["unixMillis"].as_u64()).collect();
     assert!(times.len() == 3 && times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+}
+
+#[tokio::test]
+async fn homing_explain_prints_the_last_pick_for_people() {
+    let world = World::of(2).await;
+    let served_by = world.chat(Some("somebody"), &prompt("story", 4_000), "why?").await.ok().served_by().to_owned();
+    let admin = world.homing.port("admin").to_string();
+    let (status, text) = run(&binary(), &["explain", "--admin", &admin, "-n", "1"]);
+    assert!(status.success(), "{text}");
+    for said in [&format!("picked {served_by} ("), "because of", "model test-model", "session header", "r1", "r2"] {
+        assert!(text.contains(said), "{said:?} is not said: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_index_takes_its_size_from_the_engines_metrics() {
+    let world = World::of(1).await;
+    // 30,000 blocks of 16 tokens, 4 bytes each, in prefix blocks of 512 bytes.
+    eventually("the engine's cache size is known", async || {
+        let endpoints = world.homing.page("admin", "/endpoints").await.ok().json();
+        (endpoints[0]["capacityBlocks"] == 3_750).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -35,6 +35,9 @@ async fn a_body_over_the_limit_is_a_413_with_a_reason_and_reaches_no_engine() {
     }
     assert!(world.engines[0].heads().is_empty());
     world.homing.ledger_reads_zero().await;
+    let page = world.homing.page("metrics", "/metrics").await.ok().body;
+    let counted = "homing_refused_total{reason=\"body-too-large\"} 8\n";
+    assert!(String::from_utf8_lossy(&page).contains(counted), "eight refusals are counted");
 }
 
 #[tokio::test]

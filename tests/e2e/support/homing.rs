@@ -71,7 +71,7 @@ impl Homing {
 
     async fn spawn(folder: TempDir, arguments: &[&OsStr]) -> Self {
         let mut command = Command::new(binary());
-        command.args(arguments).env("RUST_LOG", "info,homing=trace");
+        command.args(arguments).env("HOMING_LOG", "info,homing=trace");
         let mut process = Process::spawn("homing", command);
         let mut ports = BTreeMap::new();
         for name in ["grpc", "health", "metrics", "admin"] {
