@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -33,6 +33,7 @@ pub struct Args {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Told {
+    unix_millis: u64,
     endpoint: String,
     address: String,
     reason: String,
@@ -103,12 +104,14 @@ pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "no decision yet")?;
     }
     for decision in decisions {
-        let Told { endpoint, address, reason, session, model, prompt_tokens, eligible, choices } = decision;
+        let Told { unix_millis, endpoint, address, reason, session, model, prompt_tokens, eligible, choices } =
+            decision;
         let model = model.as_deref().filter(|model| !model.is_empty()).unwrap_or("-");
         writeln!(
             to,
-            "picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {}, \
+            "{} s ago: picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {}, \
              session {session}, {eligible} eligible",
+            since(*unix_millis),
             // A client chose the name: it must not speak to the terminal.
             model.escape_debug()
         )?;
@@ -128,4 +131,10 @@ pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whole seconds since a moment.
+fn since(unix_millis: u64) -> u64 {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_millis);
+    SystemTime::now().duration_since(then).map_or(0, |time| time.as_secs())
 }

@@ -1,6 +1,9 @@
 //! Logs of all commands: to stderr, one event a line, for people or as JSON.
 
+use std::env;
 use std::io::{self, IsTerminal};
+
+use anyhow::bail;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -20,6 +23,10 @@ pub enum LogFormat {
 /// # Errors
 /// When `HOMING_LOG` cannot be read, or logging was started before.
 pub fn init(format: LogFormat) -> anyhow::Result<()> {
+    let directives = env::var("HOMING_LOG").unwrap_or_default();
+    if let Some(word) = no_level(&directives) {
+        bail!("HOMING_LOG: `{word}` is no level; use error, warn, info, debug or trace, or TARGET=LEVEL");
+    }
     let filter =
         EnvFilter::builder().with_env_var("HOMING_LOG").with_default_directive(LevelFilter::INFO.into()).from_env()?;
     let logs =
@@ -29,4 +36,23 @@ pub fn init(format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Text => logs.try_init(),
     };
     started.map_err(|error| anyhow::anyhow!(error))
+}
+
+/// A bare word that is no level: the filter would take it for a target and stay silent about everything else.
+fn no_level(directives: &str) -> Option<&str> {
+    let bare = |word: &&str| !word.is_empty() && !word.contains(['=', '[', ':']);
+    directives.split(',').map(str::trim).filter(bare).find(|word| word.parse::<LevelFilter>().is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_is_found() {
+        assert_eq!(no_level("info,warning"), Some("warning"));
+        for good in ["", "debug", "WARN, homing::ext_proc=trace", "homing=debug,info"] {
+            assert_eq!(no_level(good), None, "{good}");
+        }
+    }
 }

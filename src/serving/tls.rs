@@ -1,5 +1,6 @@
 //! TLS of the gRPC port: a certificate made in memory, or one from files. [`acceptor`] is the one entry.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,11 @@ pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, Error> {
 pub(super) async fn handshake(acceptor: &TlsAcceptor, tcp: TcpStream) -> Option<TlsStream<TcpStream>> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(tcp)).await {
         Ok(Ok(stream)) => Some(stream),
+        // Probes open a connection and close it again.
+        Ok(Err(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
         Ok(Err(error)) => {
             // The commonest mistake of an installation: one side speaks TLS, the other does not.
             tracing::warn!(%error, "a TLS handshake failed; does the gateway speak TLS to the picker (--secure-serving)?");
