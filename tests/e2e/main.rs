@@ -22,4 +22,5 @@ mod reload;
 mod sessions;
 mod spoofing;
 mod support;
+mod tls;
 mod trailers;

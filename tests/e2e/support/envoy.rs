@@ -34,6 +34,8 @@ pub struct Options {
     pub body_modes: [&'static str; 2],
     /// Bytes that a connection may buffer; llm-d's chart sets 32 KiB, Envoy's own default is 1 MiB.
     pub buffer_limit: Option<u32>,
+    /// Whether it speaks TLS to the picker, without verifying it, as gateways do.
+    pub tls: bool,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             destination: Destination::Header,
             body_modes: ["FULL_DUPLEX_STREAMED"; 2],
             buffer_limit: Some(32 * 1024),
+            tls: false,
         }
     }
 }

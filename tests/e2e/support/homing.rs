@@ -57,8 +57,10 @@ impl Homing {
             arguments.extend(["--config-file".as_ref(), config_file.as_os_str()]);
         }
         let free_ports = "--bind 127.0.0.1 --grpc-port 0 --grpc-health-port 0 --metrics-port 0 --admin-port 0";
-        let plain = "--secure-serving=false --log-format json";
-        arguments.extend(free_ports.split(' ').chain(plain.split(' ')).map(OsStr::new));
+        arguments.extend(free_ports.split(' ').chain(["--log-format", "json"]).map(OsStr::new));
+        if !flags.iter().any(|flag| flag.starts_with("--secure-serving")) {
+            arguments.push("--secure-serving=false".as_ref());
+        }
         arguments.extend(flags.iter().map(OsStr::new));
         Self::spawn(folder, &arguments).await
     }

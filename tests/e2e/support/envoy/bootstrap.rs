@@ -67,7 +67,7 @@ fn ext_proc(options: &Options) -> Value {
 }
 
 fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
-    json!({
+    let mut cluster = json!({
         "name": "picker", "type": "STATIC", "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": options.buffer_limit,
         "circuit_breakers": unlimited(),
@@ -75,7 +75,17 @@ fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
             "explicit_http_config": {"http2_protocol_options": {}},
         })),
         "load_assignment": assignment("picker", &[picker]),
-    })
+    });
+    if options.tls {
+        cluster["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "common_tls_context": {"alpn_protocols": ["h2"]},
+            },
+        });
+    }
+    cluster
 }
 
 fn engine_cluster(options: &Options, engines: &[SocketAddr]) -> Value {
