@@ -60,6 +60,7 @@ fn pick(criterion: &mut Criterion) {
         let picker = Arc::new(Picker::new(reader, config, index, Arc::default(), "bench", Instant::now()));
         let text = vec![b'x'; size];
         let request = Request {
+            id: None,
             session_id: Some("s"),
             session_source: SessionSource::Header,
             prompt: Some(prompt(&text)),

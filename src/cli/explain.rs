@@ -34,6 +34,7 @@ pub struct Args {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Told {
     unix_millis: u64,
+    request_id: Option<String>,
     endpoint: String,
     address: String,
     reason: String,
@@ -104,16 +105,27 @@ pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "no decision yet")?;
     }
     for decision in decisions {
-        let Told { unix_millis, endpoint, address, reason, session, model, prompt_tokens, eligible, choices } =
-            decision;
+        let Told {
+            unix_millis,
+            request_id,
+            endpoint,
+            address,
+            reason,
+            session,
+            model,
+            prompt_tokens,
+            eligible,
+            choices,
+        } = decision;
         let model = model.as_deref().filter(|model| !model.is_empty()).unwrap_or("-");
         writeln!(
             to,
             "{} s ago: picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {}, \
-             session {session}, {eligible} eligible",
+             session {session}, {eligible} eligible, request {}",
             since(*unix_millis),
             // A client chose the name: it must not speak to the terminal.
-            model.escape_debug()
+            model.escape_debug(),
+            request_id.as_deref().unwrap_or("-")
         )?;
         writeln!(
             to,

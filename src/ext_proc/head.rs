@@ -4,7 +4,7 @@ use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 
 use crate::pick::Origin;
 
-use super::header::value;
+use super::header::{value, visible};
 use super::identity::Identity;
 
 /// The destination that the gateway obeys; a client's own is overwritten, never believed.
@@ -27,6 +27,9 @@ const CONTROL: &[&str] = &[
     "x-prefiller-host-port",
 ];
 
+/// A longer request id is not repeated; gateways make UUIDs of 36.
+const LONGEST_REQUEST_ID: usize = 128;
+
 /// What a body may hold for us, judged by the headers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
@@ -39,6 +42,8 @@ pub enum BodyKind {
 /// The head of a request.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
+    /// `x-request-id`, if it is one to be repeated.
+    pub id: Option<Box<str>>,
     /// Whose request it is.
     pub identity: Identity,
     /// What its body may hold.
@@ -74,12 +79,14 @@ impl RequestHead {
         let mut encoded = false;
         let mut content_length = None;
         let mut strip = Vec::new();
+        let mut id = None;
         for header in headers {
             let value = value(header);
             match header.key.as_str() {
                 ":path" => path = Some(value),
                 "content-type" => content_type = value,
                 "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
+                "x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
                 "content-length" => content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
                 key => {
                     if let Some(control) = CONTROL.iter().find(|control| control.eq_ignore_ascii_case(key))
@@ -92,6 +99,7 @@ impl RequestHead {
         }
         let readable = !encoded && is_json_or_unsaid(content_type) && path.is_none_or(is_prompt_path);
         Self {
+            id: id.map(Into::into),
             identity: Identity::read(headers, session_headers, generate),
             body: if readable { BodyKind::Prompt } else { BodyKind::Unreadable },
             content_length,

@@ -6,3 +6,9 @@ use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 pub fn value(header: &HeaderValue) -> &[u8] {
     if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value }
 }
+
+/// The value, if it is 1 to `longest` bytes of visible ASCII, which ids are.
+pub fn visible(value: &[u8], longest: usize) -> Option<&str> {
+    let fits = (1..=longest).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+    fits.then(|| std::str::from_utf8(value).ok()).flatten()
+}

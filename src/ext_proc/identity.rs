@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::model::SessionSource;
 
-use super::header::value;
+use super::header::{value, visible};
 
 /// The longest id that is taken; peers draw the line at 255 or 256 too.
 const LONGEST_ID: usize = 255;
@@ -38,7 +38,7 @@ impl Identity {
         let mut invalid = false;
         for (place, name) in names.iter().enumerate() {
             let Some(header) = headers.iter().find(|header| header.key.eq_ignore_ascii_case(name)) else { continue };
-            if let Some(id) = valid(value(header)) {
+            if let Some(id) = visible(value(header), LONGEST_ID) {
                 return Self { id: Some(id.into()), source: SessionSource::Header, echo: place == 0, invalid };
             }
             invalid = true;
@@ -54,12 +54,6 @@ impl Identity {
     pub fn echoed(&self) -> Option<&str> {
         self.id.as_deref().filter(|_| self.echo)
     }
-}
-
-/// A valid id is 1 to 255 bytes of visible ASCII.
-fn valid(value: &[u8]) -> Option<&str> {
-    let fits = (1..=LONGEST_ID).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
-    fits.then(|| std::str::from_utf8(value).ok()).flatten()
 }
 
 #[cfg(test)]

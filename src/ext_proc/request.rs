@@ -274,7 +274,13 @@ impl Machine {
             Seen::Prompt(None, bytes) => (None, Some(bytes as u64)),
             Seen::Nothing => (None, head.content_length),
         };
-        Request { session_id: head.identity.id.as_deref(), session_source: head.identity.source, prompt, unread_bytes }
+        Request {
+            id: head.id.as_deref(),
+            session_id: head.identity.id.as_deref(),
+            session_source: head.identity.source,
+            prompt,
+            unread_bytes,
+        }
     }
 
     fn meet(&mut self, head: &RequestHead) {

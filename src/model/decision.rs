@@ -92,6 +92,8 @@ pub struct Decision {
     /// When it was made.
     #[serde(rename = "unixMillis", serialize_with = "unix_millis")]
     pub at: SystemTime,
+    /// The gateway's `x-request-id`, as in its access log.
+    pub request_id: Option<Box<str>>,
     /// The endpoint that was picked.
     pub endpoint: Arc<str>,
     /// Where the request was sent.

@@ -23,6 +23,8 @@ impl Now {
 /// What a pick may depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// The gateway's `x-request-id`, by which people find the decision again.
+    pub id: Option<&'a str>,
     /// A valid session id, from the client or generated.
     pub session_id: Option<&'a str>,
     /// Where that id came from.

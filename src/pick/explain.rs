@@ -30,6 +30,7 @@ impl Explained<'_> {
         }
         Decision {
             at: self.at,
+            request_id: self.request.id.map(Into::into),
             endpoint: winner.endpoint.name.clone(),
             address: winner.endpoint.address,
             reason: self.reason,

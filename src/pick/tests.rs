@@ -32,7 +32,7 @@ fn prompt(text: &[u8]) -> Prompt<'_> {
 
 fn request<'a>(session: Option<&'a str>, prompt: Option<Prompt<'a>>) -> Request<'a> {
     let source = if session.is_some() { SessionSource::Header } else { SessionSource::None };
-    Request { session_id: session, session_source: source, prompt, unread_bytes: None }
+    Request { id: None, session_id: session, session_source: source, prompt, unread_bytes: None }
 }
 
 fn ok() -> Head {
@@ -105,6 +105,7 @@ fn a_generated_id_is_not_stored_until_it_comes_back() {
     let world = world(&["r1", "r2"]);
     let text = vec![b'x'; 2_000];
     let generated = Request {
+        id: None,
         session_id: Some("g"),
         session_source: SessionSource::Generated,
         prompt: Some(prompt(&text)),

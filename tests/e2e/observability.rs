@@ -53,6 +53,7 @@ async fn the_admin_port_explains_the_last_decisions_newest_first() {
         assert_eq!(document["model"], "test-model");
         assert_eq!(document["session"], "header");
         assert_eq!(document["eligible"], 2);
+        assert_eq!(document["requestId"].as_str().map(str::len), Some(36), "the gateway's x-request-id");
         let tokens = document["promptTokens"].as_f64().expect("a number of tokens");
         assert!((1_500.0..2_600.0).contains(&tokens), "8,000 bytes are about 2,000 tokens, not {tokens}");
         let choices = document["choices"].as_array().expect("choices");
