@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A third less CPU per pick than the system's allocator.
+/// A stream makes many small allocations that live as long as one message, which this allocator is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -20,11 +20,11 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{Affinity, ConfigReader, PickerConfig};
 use crate::metrics::Metrics;
-use crate::model::{Now, Reason, Request, SessionKey, SessionSource};
-use crate::routing::{Candidate, PickContext, Scored, Scorers, picker};
+use crate::model::{Decision, EndpointId, Now, Reason, Request, SessionKey, SessionSource};
+use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, PoolReader, PrefixIndex, PrefixScratch, Session, SessionDigest, Sessions,
-    hash_prompt,
+    Booking, Chain, DecisionLog, Estimates, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch, Session,
+    SessionDigest, Sessions, hash_prompt,
 };
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
@@ -87,6 +87,14 @@ struct KnownSession {
     entry: Option<Session>,
 }
 
+impl KnownSession {
+    /// Its home, if that is in the pool, in service and can be reached.
+    fn live_home(&self, pool: &PoolSnapshot) -> Option<EndpointId> {
+        let member = pool.get(self.entry?.home)?;
+        (member.endpoint.is_eligible() && !member.load.is_gone()).then_some(member.id)
+    }
+}
+
 impl Picker {
     /// A picker over `pool` that follows `config`; `pool_name` is what its replicas share.
     pub fn new(
@@ -138,10 +146,7 @@ impl Picker {
     pub fn needs_body(&self, request: &Request<'_>, now: Now) -> bool {
         let profile = self.profile();
         let held = profile.config.sessions.affinity == Affinity::Hard
-            && self
-                .known_session(&profile.config, request, now.instant)
-                .entry
-                .is_some_and(|session| self.is_live(&session));
+            && self.known_session(&profile.config, request, now.instant).live_home(&self.pool.load()).is_some();
         profile.scorers.read_bodies() && !held
     }
 
@@ -164,7 +169,9 @@ impl Picker {
         }
         let prompt_tokens = self.prompt_tokens(request, config);
         let block_tokens = config.prefix_index.block_bytes as f64 / self.estimates.bytes_per_token();
-        let choices = candidates::Choices { picker: self, pool: &pool, config, session, prompt_tokens, block_tokens };
+        let home = session.live_home(&pool);
+        let choices =
+            candidates::Choices { picker: self, pool: &pool, config, session, home, prompt_tokens, block_tokens };
         choices.collect(&scratch.depths, &mut scratch.candidates, now.instant);
         if scratch.candidates.is_empty() {
             return Err(Refusal::NoEndpoints);
@@ -220,12 +227,7 @@ impl Picker {
     }
 
     /// Scores, and falls back to load alone if scoring panics.
-    fn schedule(
-        &self,
-        scorers: &Scorers,
-        context: &PickContext<'_>,
-        scored: &mut Vec<Scored>,
-    ) -> (Option<crate::routing::Pick>, bool) {
+    fn schedule(&self, scorers: &Scorers, context: &PickContext<'_>, scored: &mut Vec<Scored>) -> (Option<Pick>, bool) {
         match self.contained(|| picker::pick(scorers, context, scored)) {
             Some(pick) => (pick, false),
             None => (picker::least_loaded(context), true),
@@ -279,12 +281,6 @@ impl Picker {
         KnownSession { key: Some(key), entry }
     }
 
-    /// Whether the session's home is there and may serve it.
-    fn is_live(&self, session: &Session) -> bool {
-        let pool = self.pool.load();
-        pool.get(session.home).is_some_and(|home| home.endpoint.is_eligible() && !home.load.is_gone())
-    }
-
     fn tie_key(&self, session: Option<SessionKey>, chain: &[u64]) -> u64 {
         match (session, chain.first()) {
             // The low half of a digest is as good as any other half.
@@ -294,14 +290,7 @@ impl Picker {
         }
     }
 
-    fn count(
-        &self,
-        request: &Request<'_>,
-        decision: &crate::model::Decision,
-        prompt_tokens: f64,
-        uncached: f64,
-        cost: f64,
-    ) {
+    fn count(&self, request: &Request<'_>, decision: &Decision, prompt_tokens: f64, uncached: f64, cost: f64) {
         let metrics = &self.metrics;
         metrics.picks.of(decision.reason).inc();
         metrics.sessions.of(request.session_source).inc();

@@ -15,6 +15,8 @@ pub(super) struct Choices<'a> {
     pub pool: &'a PoolSnapshot,
     pub config: &'a PickerConfig,
     pub session: KnownSession,
+    /// The session's home, where it is live.
+    pub home: Option<EndpointId>,
     pub prompt_tokens: f64,
     pub block_tokens: f64,
 }
@@ -26,23 +28,21 @@ impl Choices<'_> {
     /// request is worth more than a drain. With `hard` affinity a live home is the only candidate.
     pub fn collect(&self, depths: &[u32], candidates: &mut Vec<Candidate>, now: Instant) {
         candidates.clear();
-        let home = self.live_home();
         let eligible = |(_, member): &(u32, &Member)| member.endpoint.is_eligible();
         let members = || (0u32..).zip(self.pool.members()).filter(eligible);
-        let is_home = |member: &Member| Some(member.id) == home;
-        if self.config.sessions.affinity == Affinity::Hard && home.is_some() {
-            candidates.extend(
-                members().filter(|(_, it)| is_home(it)).map(|(at, it)| self.candidate(at, it, depths, home, now)),
-            );
+        let is_home = |member: &Member| Some(member.id) == self.home;
+        if self.config.sessions.affinity == Affinity::Hard && self.home.is_some() {
+            candidates
+                .extend(members().filter(|(_, it)| is_home(it)).map(|(at, it)| self.candidate(at, it, depths, now)));
             return;
         }
         candidates.extend(
             members()
                 .filter(|(_, it)| !it.endpoint.draining || is_home(it))
-                .map(|(at, it)| self.candidate(at, it, depths, home, now)),
+                .map(|(at, it)| self.candidate(at, it, depths, now)),
         );
         if candidates.is_empty() {
-            candidates.extend(members().map(|(at, it)| self.candidate(at, it, depths, home, now)));
+            candidates.extend(members().map(|(at, it)| self.candidate(at, it, depths, now)));
         }
     }
 
@@ -51,7 +51,7 @@ impl Choices<'_> {
     /// Without the body that is the whole context. With it, it is the last answer, as far as this prompt can
     /// contain it, and only while the home still holds the prompt that the answer followed.
     pub fn hidden_tokens(&self, depths: &[u32], body_read: bool) -> f64 {
-        let (Some(home), Some(session)) = (self.live_home(), self.session.entry) else { return 0.0 };
+        let (Some(home), Some(session)) = (self.home, self.session.entry) else { return 0.0 };
         let bytes_per_token = self.picker.estimates.bytes_per_token();
         if !body_read {
             return session.context_tokens(bytes_per_token);
@@ -65,7 +65,7 @@ impl Choices<'_> {
 
     /// Why `winner` won, in one word.
     pub fn reason(&self, context: &PickContext<'_>, winner: &Candidate) -> Reason {
-        let moved = self.session.entry.is_some() && self.live_home().is_none();
+        let moved = self.session.entry.is_some() && self.home.is_none();
         let uncached = |candidate: &Candidate| candidate.uncached_tokens;
         let most = context.candidates.iter().map(uncached).fold(f64::MIN, f64::max);
         let least = context.candidates.iter().map(uncached).fold(f64::MAX, f64::min);
@@ -80,21 +80,7 @@ impl Choices<'_> {
         }
     }
 
-    /// The session's home, if it is in the pool, in service and can be reached.
-    fn live_home(&self) -> Option<EndpointId> {
-        let home = self.session.entry?.home;
-        let member = self.pool.get(home)?;
-        (member.endpoint.is_eligible() && !member.load.is_gone()).then_some(home)
-    }
-
-    fn candidate(
-        &self,
-        place: u32,
-        member: &Member,
-        depths: &[u32],
-        home: Option<EndpointId>,
-        now: Instant,
-    ) -> Candidate {
+    fn candidate(&self, place: u32, member: &Member, depths: &[u32], now: Instant) -> Candidate {
         let load = &member.load;
         let estimates = &self.picker.estimates;
         let failing = load.failure_share(now);
@@ -106,7 +92,7 @@ impl Choices<'_> {
             in_flight: load.in_flight(),
             // Held blocks are worth as much as the chance that their engine answers.
             uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
-            is_home: Some(member.id) == home,
+            is_home: Some(member.id) == self.home,
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
         }
     }

@@ -143,8 +143,8 @@ impl Picked {
         }
         match outcome {
             Some(Outcome::Answered) if head.status < 400 => self.bind(now),
-            Some(Outcome::Answered) => {}
-            Some(Outcome::Failed | Outcome::Unreachable) | None => {
+            // Refused, failed or never asked: no prompt was computed.
+            _ => {
                 self.booking.end_waiting();
                 if let Some(member) = pool.get(self.booking.endpoint()) {
                     picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);

@@ -262,13 +262,14 @@ fn who_really_served_gets_the_booking_the_blocks_and_the_session() {
 }
 
 #[test]
-fn a_failed_request_leaves_no_blocks_behind() {
-    let world = world(&["r1"]);
-    let text = vec![b'x'; 8_000];
-    let mut picked = world.pick(None, Some(&text));
-    picked.answered(Head { status: 500, served: None, is_event_stream: false, origin: Origin::Endpoint }, world.now);
-    drop(picked);
-    assert_eq!(world.picker.endpoints(world.now.instant)[0].indexed_blocks, 0);
+fn a_request_that_was_refused_or_failed_leaves_no_blocks_and_no_waiting_behind() {
+    for status in [400, 404, 429, 500, 503] {
+        let world = world(&["r1"]);
+        let mut picked = world.pick(None, Some(&vec![b'x'; 8_000]));
+        picked.answered(Head { status, is_event_stream: false, ..ok() }, world.now);
+        assert_eq!(world.load("r1"), (0.0, 1), "{status}");
+        assert_eq!(world.picker.endpoints(world.now.instant)[0].indexed_blocks, 0, "{status}");
+    }
 }
 
 #[test]
