@@ -6,16 +6,17 @@ use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use homing::config::{PickerConfig, live};
-use homing::model::{Endpoint, Now, Prompt, Request, SessionSource};
+use homing::model::{Endpoint, Now, Part, Prompt, Request, SessionHint, SessionSource, Unit};
 use homing::pick::Picker;
 use homing::state::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt, pool};
 
 /// Prompt sizes of the stream benchmark's rows.
 const SIZES: [usize; 3] = [1 << 10, 32 << 10, 256 << 10];
 const BLOCK_BYTES: usize = 512;
+const MEDIA_BYTES: usize = 4096;
 
-fn prompt(text: &[u8]) -> Prompt<'_> {
-    Prompt { model: "m", parts: [text, &[]], streams: true }
+fn prompt<'a>(parts: &'a [Part<'a>]) -> Prompt<'a> {
+    Prompt { model: "m", salt: "", parts, unit: Unit::Text, streams: true }
 }
 
 fn hash(criterion: &mut Criterion) {
@@ -25,7 +26,8 @@ fn hash(criterion: &mut Criterion) {
         let mut chain = Chain::new();
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
-            bencher.iter(|| hash_prompt(&prompt(black_box(&text)), BLOCK_BYTES, &mut chain));
+            bencher
+                .iter(|| hash_prompt(&prompt(black_box(&[Part::Bytes(&text)])), BLOCK_BYTES, MEDIA_BYTES, &mut chain));
         });
     }
 }
@@ -35,7 +37,7 @@ fn lookup(criterion: &mut Criterion) {
     for endpoints in [8_u32, 100] {
         let index = PrefixIndex::default();
         let mut chain = Chain::new();
-        hash_prompt(&prompt(&vec![b'x'; 400_000]), BLOCK_BYTES, &mut chain);
+        hash_prompt(&prompt(&[Part::Bytes(&[b'x'; 400_000])]), BLOCK_BYTES, MEDIA_BYTES, &mut chain);
         let lanes: Vec<Lane> = (0..endpoints).map(Lane::new).collect();
         for (held, lane) in (1..).zip(&lanes) {
             // Each holds another part of it, the dearest case.
@@ -59,13 +61,9 @@ fn pick(criterion: &mut Criterion) {
         let config = live(PickerConfig::default()).0;
         let picker = Arc::new(Picker::new(reader, config, index, Arc::default(), "bench", Instant::now()));
         let text = vec![b'x'; size];
-        let request = Request {
-            id: None,
-            session_id: Some("s"),
-            session_source: SessionSource::Header,
-            prompt: Some(prompt(&text)),
-            unread_bytes: None,
-        };
+        let parts = [Part::Bytes(&text)];
+        let session = SessionHint { id: Some("s"), source: SessionSource::Header, ..SessionHint::default() };
+        let request = Request { id: None, session, subset: None, prompt: Some(prompt(&parts)), unread_bytes: None };
         group.bench_function(BenchmarkId::new(format!("{endpoints} endpoints"), size), |bencher| {
             bencher.iter(|| picker.pick(black_box(&request), Now::read()));
         });

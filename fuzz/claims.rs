@@ -58,7 +58,11 @@ pub fn engine_metrics(data: &[u8]) {
 pub fn stream(data: &[u8]) {
     let [setting, steps @ ..] = data else { return };
     let (picker, pool) = picker(usize::from(setting >> 6));
-    let mut machine = Machine::new(Arc::clone(&picker), Arc::new(Budget::default()), Options { explain_header: true });
+    let mut machine = Machine::new(
+        Arc::clone(&picker),
+        Arc::new(Budget::default()),
+        Options { explain_header: true, ..Options::default() },
+    );
     let mut now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
     let protocol_config = (setting & 1 == 0).then(|| ProtocolConfiguration {
         request_body_mode: i32::from(setting >> 1 & 7),

@@ -12,8 +12,10 @@
 //! picker protocol; where Envoy does something else, a comment says so.
 
 mod answers;
+mod api;
 mod body;
 mod budget;
+mod content;
 mod decode;
 mod encode;
 mod event;
@@ -21,7 +23,6 @@ mod head;
 mod header;
 mod identity;
 mod machine;
-mod prompt;
 mod request;
 mod response;
 mod service;

@@ -19,7 +19,7 @@
 //! four between `pick` and `cli`. `tests/architecture.rs` holds the house to it.
 //!
 //! To follow a request, in `ext_proc`: `service` (Envoy's stream) -> `decode` -> `machine` -> `request` (headers,
-//! body, end of body) -> `prompt`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
+//! body, end of body) -> `content`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
 //! `request` -> `answers` -> `encode` (the destination header).
 #![warn(missing_docs)]
 // A panic in a request is a bug: say what cannot happen with `expect`, or return an error.

@@ -26,14 +26,23 @@ pub enum RefusalLabel {
     NoEndpoints,
     /// 413: the body was over the limit.
     BodyTooLarge,
+    /// 429: every endpoint has more tokens waiting than `limits.waitingTokensPerEndpoint`.
+    Saturated,
+    /// 400, in strict mode: no engine can take the body.
+    Invalid,
 }
 
 impl RefusalLabel {
+    /// Every reason, in the order of `docs/metrics.md`.
+    pub const ALL: [Self; 4] = [Self::NoEndpoints, Self::BodyTooLarge, Self::Saturated, Self::Invalid];
+
     /// The word in the metric, in the reason header and in the body.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoEndpoints => "rejected-no-endpoints",
             Self::BodyTooLarge => "body-too-large",
+            Self::Saturated => "rejected-saturated",
+            Self::Invalid => "invalid-request",
         }
     }
 }
@@ -87,6 +96,8 @@ pub struct Metrics {
     pub sessions: Counters<SessionSource>,
     /// Session ids that were invalid and treated as none.
     pub invalid_session_ids: Counter,
+    /// Session headers that came more than once; the first counts.
+    pub repeated_session_headers: Counter,
     /// Sessions that got another home.
     pub moved_sessions: Counter,
     /// Picks before the body was known.
@@ -97,6 +108,10 @@ pub struct Metrics {
     pub panics: Counter,
     /// Streams by their end.
     pub ended: Counters<EndLabel>,
+    /// Streams that the gateway only lets us watch.
+    pub observed: Counter,
+    /// Subset hints that are neither text nor a list, and so admit nobody.
+    pub odd_subsets: Counter,
     /// Streams open now.
     pub open_streams: Gauge,
     /// Bytes of request bodies kept now.
@@ -151,7 +166,6 @@ impl Metrics {
         let mut registry = Registry::with_prefix("homing");
         let r = &mut registry;
         let taken = [(Taken::Good, "good"), (Taken::Bad, "bad")];
-        let sources = [SessionSource::Header, SessionSource::Generated, SessionSource::None];
         Self {
             picks: Counters::new(r, "picks", "Picks by reason", "reason", &Reason::ALL.map(|it| (it, it.as_str()))),
             sessions: Counters::new(
@@ -159,9 +173,14 @@ impl Metrics {
                 "sessions",
                 "Picks by the source of their session id",
                 "source",
-                &sources.map(|it| (it, it.as_str())),
+                &SessionSource::ALL.map(|it| (it, it.as_str())),
             ),
             invalid_session_ids: counter(r, "invalid_session_ids", "Session ids that were invalid and treated as none"),
+            repeated_session_headers: counter(
+                r,
+                "repeated_session_headers",
+                "Session headers that came more than once; the first counts",
+            ),
             moved_sessions: counter(r, "moved_sessions", "Sessions that got another home"),
             early: Counters::new(
                 r,
@@ -182,7 +201,7 @@ impl Metrics {
                 "refused",
                 "Requests refused, by reason",
                 "reason",
-                &[RefusalLabel::NoEndpoints, RefusalLabel::BodyTooLarge].map(|it| (it, it.as_str())),
+                &RefusalLabel::ALL.map(|it| (it, it.as_str())),
             ),
             panics: counter(r, "scheduling_panics", "Panics in scheduling that a load-only pick caught"),
             ended: Counters::new(
@@ -196,6 +215,12 @@ impl Metrics {
                     (EndLabel::Refused, "refused"),
                     (EndLabel::Detached, "detached"),
                 ],
+            ),
+            observed: counter(r, "observed_streams", "Streams in observability mode, which are not answered"),
+            odd_subsets: counter(
+                r,
+                "odd_subset_hints",
+                "Subset hints that are neither text nor a list and admit nobody",
             ),
             open_streams: gauge(r, "open_streams", "Streams open now; gateways limit them to 1,024 by default"),
             buffered_bytes: gauge(r, "buffered_body_bytes", "Bytes of request bodies kept for their pick"),

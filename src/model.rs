@@ -5,9 +5,11 @@ mod endpoint;
 mod engine;
 mod request;
 mod session;
+mod subset;
 
 pub use decision::{Charges, Choice, Decision, EXPLAINED, Reason};
 pub use endpoint::{Endpoint, EndpointId};
 pub use engine::EngineReport;
-pub use request::{Now, Prompt, Request};
-pub use session::{SessionKey, SessionSource};
+pub use request::{Now, Part, Prompt, Request, TOKEN_ID_BYTES, Unit};
+pub use session::{SessionHint, SessionKey, SessionSource};
+pub use subset::Subset;

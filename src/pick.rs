@@ -14,17 +14,19 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{Affinity, ConfigReader, PickerConfig};
 use crate::metrics::Metrics;
-use crate::model::{Decision, EndpointId, Now, Reason, Request, SessionKey, SessionSource};
+use crate::model::{
+    Decision, EndpointId, Now, Prompt, Reason, Request, SessionKey, SessionSource, TOKEN_ID_BYTES, Unit,
+};
 use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch, Session,
-    SessionDigest, Sessions, hash_prompt,
+    Booking, Chain, DecisionLog, Estimates, Member, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch, Session,
+    SessionClass, SessionDigest, Sessions, hash_prompt,
 };
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
@@ -47,6 +49,8 @@ pub struct Picker {
     metrics: Arc<Metrics>,
     /// Spreads requests that have neither session nor prefix.
     anonymous: AtomicU64,
+    /// How many endpoints a destination names at most.
+    max_endpoints: usize,
 }
 
 /// A configuration with its scorers built.
@@ -62,6 +66,17 @@ pub enum Refusal {
     /// No endpoint is eligible: 503.
     #[error("no endpoint of the pool is ready")]
     NoEndpoints,
+    /// None of those that the gateway allows is eligible: 503.
+    #[error("no endpoint of the gateway's subset is ready")]
+    Subset,
+    /// All are above `limits.waitingTokensPerEndpoint`: 429.
+    #[error("every endpoint has more than {limit} tokens waiting (limits.waitingTokensPerEndpoint)")]
+    Saturated {
+        /// The limit.
+        limit: u64,
+        /// When the first of them should be below it.
+        retry_after: Duration,
+    },
 }
 
 /// Room that every pick of a thread uses again.
@@ -85,13 +100,15 @@ struct KnownSession {
     key: Option<SessionKey>,
     /// What the table says of it.
     entry: Option<Session>,
+    /// Where the session lives that a new one was started from.
+    parent_home: Option<EndpointId>,
 }
 
 impl KnownSession {
-    /// Its home, if that is in the pool, in service and can be reached.
-    fn live_home(&self, pool: &PoolSnapshot) -> Option<EndpointId> {
+    /// Its home, if that is in the pool, in service, allowed and can be reached.
+    fn live_home(&self, pool: &PoolSnapshot, request: &Request<'_>) -> Option<EndpointId> {
         let member = pool.get(self.entry?.home)?;
-        (member.endpoint.is_eligible() && !member.load.is_gone()).then_some(member.id)
+        (candidates::may_serve(member, request) && !member.load.is_gone()).then_some(member.id)
     }
 }
 
@@ -119,7 +136,15 @@ impl Picker {
             log: DecisionLog::new(REMEMBERED_DECISIONS),
             metrics,
             anonymous: AtomicU64::new(0),
+            max_endpoints: 1,
         }
+    }
+
+    /// Names up to `count` endpoints in each destination, at most [`EXPLAINED`](crate::model::EXPLAINED): the pick,
+    /// then where to retry.
+    #[must_use]
+    pub fn with_max_endpoints(self, count: usize) -> Self {
+        Self { max_endpoints: count, ..self }
     }
 
     /// The configuration in force.
@@ -146,13 +171,17 @@ impl Picker {
     pub fn needs_body(&self, request: &Request<'_>, now: Now) -> bool {
         let profile = self.profile();
         let held = profile.config.sessions.affinity == Affinity::Hard
-            && self.known_session(&profile.config, request, now.instant).live_home(&self.pool.load()).is_some();
+            && self
+                .known_session(&profile.config, request, now.instant)
+                .live_home(&self.pool.load(), request)
+                .is_some();
         profile.scorers.read_bodies() && !held
     }
 
     /// Picks an endpoint for `request`, books it there and remembers why.
     ///
-    /// Returns [`Refusal::NoEndpoints`] if nothing is eligible; no other failure refuses a request.
+    /// # Errors
+    /// Nothing is eligible, or everything is saturated; no other failure refuses a request.
     pub fn pick(self: &Arc<Self>, request: &Request<'_>, now: Now) -> Result<Picked, Refusal> {
         SCRATCH.with_borrow_mut(|scratch| self.pick_with(scratch, request, now))
     }
@@ -168,14 +197,23 @@ impl Picker {
             scratch.depths.fill(0);
         }
         let prompt_tokens = self.prompt_tokens(request, config);
-        let block_tokens = config.prefix_index.block_bytes as f64 / self.estimates.bytes_per_token();
-        let home = session.live_home(&pool);
-        let choices =
-            candidates::Choices { picker: self, pool: &pool, config, session, home, prompt_tokens, block_tokens };
+        let block_tokens = config.prefix_index.block_bytes as f64 / self.bytes_per_token_of(request);
+        let home = session.live_home(&pool, request);
+        let choices = candidates::Choices {
+            picker: self,
+            pool: &pool,
+            config,
+            request,
+            session,
+            home,
+            prompt_tokens,
+            block_tokens,
+        };
         choices.collect(&scratch.depths, &mut scratch.candidates, now.instant);
         if scratch.candidates.is_empty() {
-            return Err(Refusal::NoEndpoints);
+            return Err(choices.nobody());
         }
+        choices.refuse_if_saturated()?;
         let context = PickContext {
             candidates: &scratch.candidates,
             hidden_tokens: choices.hidden_tokens(&scratch.depths, request.prompt.is_some()),
@@ -209,17 +247,16 @@ impl Picker {
         Ok(Picked::new(
             Arc::clone(self),
             decision,
-            Arc::clone(&member.destination),
+            self.destination(&pool, &context, pick.as_ref(), member),
             booking,
             picked::Facts {
                 // A generated id is not stored until a client sends it back.
-                session: session.key.filter(|_| {
-                    request.session_source == SessionSource::Header && config.sessions.affinity != Affinity::Off
-                }),
+                session: session.key.filter(|_| is_bound(config, request)),
+                ends: request.session.ends,
                 old_home: session.entry.map(|entry| entry.home),
                 chain: scratch.chain.as_slice().into(),
                 matched,
-                prompt_bytes: request.prompt.map(|prompt| prompt.len()),
+                prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),
                 session_bytes: (prompt_tokens * self.estimates.bytes_per_token()) as u32,
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),
             },
@@ -250,7 +287,8 @@ impl Picker {
         scratch.depths.clear();
         scratch.depths.resize(slots, 0);
         if let Some(prompt) = &request.prompt {
-            hash_prompt(prompt, config.prefix_index.block_bytes, &mut scratch.chain);
+            let settings = &config.prefix_index;
+            hash_prompt(prompt, settings.block_bytes, settings.media_bytes(), &mut scratch.chain);
             self.index.depths(&scratch.chain, &mut scratch.depths, &mut scratch.prefix);
         }
     }
@@ -259,26 +297,58 @@ impl Picker {
     ///
     /// An unread body is only announced, by a client: it counts for no more than a cache can hold.
     fn prompt_tokens(&self, request: &Request<'_>, config: &PickerConfig) -> f64 {
-        let tokens = |bytes: f64| (bytes / self.estimates.bytes_per_token()).max(1.0);
+        let tokens = |bytes: f64| (bytes / self.bytes_per_token_of(request)).max(1.0);
         match (&request.prompt, request.unread_bytes) {
-            (Some(prompt), _) => tokens(prompt.len() as f64),
+            (Some(prompt), _) => tokens(prompt.len(config.prefix_index.media_bytes()) as f64),
             (None, Some(bytes)) => tokens(bytes as f64).min(config.prefix_index.default_cache_tokens as f64),
             (None, None) => self.estimates.prompt_tokens().max(1.0),
         }
     }
 
+    /// Bytes of this request's prompt that make one token: known of token ids, learned of text.
+    fn bytes_per_token_of(&self, request: &Request<'_>) -> f64 {
+        match request.prompt.map(|prompt| prompt.unit) {
+            Some(Unit::TokenIds) => TOKEN_ID_BYTES as f64,
+            Some(Unit::Text) | None => self.estimates.bytes_per_token(),
+        }
+    }
+
     fn known_session(&self, config: &PickerConfig, request: &Request<'_>, now: Instant) -> KnownSession {
-        let Some(id) = request.session_id else { return KnownSession::default() };
+        let hint = &request.session;
+        let Some(id) = hint.id else { return KnownSession::default() };
         // In `hard` mode the pick may come before the body, so the model cannot be part of the key.
         let model = match (config.sessions.affinity, &request.prompt) {
             (Affinity::Hard, _) | (_, None) => "",
             (_, Some(prompt)) => prompt.model,
         };
-        let key = self.digest.key("", model, id);
-        let entry = (request.session_source == SessionSource::Header && config.sessions.affinity != Affinity::Off)
-            .then(|| self.sessions.get(key, now, config.sessions.idle_timeout))
-            .flatten();
-        KnownSession { key: Some(key), entry }
+        let class = if hint.source == SessionSource::Group { SessionClass::Group } else { SessionClass::Session };
+        let key = self.digest.key(class, hint.tenant, model, id);
+        if !is_bound(config, request) {
+            return KnownSession { key: Some(key), ..KnownSession::default() };
+        }
+        let find = |key| self.sessions.get(key, now, config.sessions.idle_timeout);
+        let entry = find(key);
+        let parent = hint.parent.filter(|_| entry.is_none());
+        let parent = parent.and_then(|id| find(self.digest.key(SessionClass::Session, hint.tenant, model, id)));
+        KnownSession { key: Some(key), entry, parent_home: parent.map(|parent| parent.home) }
+    }
+
+    /// The destination header's value: the winner's address, and those to retry at if the gateway takes a list.
+    fn destination(
+        &self,
+        pool: &PoolSnapshot,
+        context: &PickContext<'_>,
+        pick: Option<&Pick>,
+        winner: &Member,
+    ) -> Arc<str> {
+        if self.max_endpoints <= 1 {
+            return Arc::clone(&winner.destination);
+        }
+        let best = pick.iter().flat_map(|pick| pick.best.iter().flatten());
+        let members = best.map(|scored| &pool.members()[context.candidates[scored.candidate].member as usize]);
+        let reachable = members.filter(|member| member.id == winner.id || !member.load.is_gone());
+        let list: Vec<&str> = reachable.take(self.max_endpoints).map(|member| &*member.destination).collect();
+        list.join(",").into()
     }
 
     fn tie_key(&self, session: Option<SessionKey>, chain: &[u64]) -> u64 {
@@ -293,7 +363,7 @@ impl Picker {
     fn count(&self, request: &Request<'_>, decision: &Decision, prompt_tokens: f64, uncached: f64, cost: f64) {
         let metrics = &self.metrics;
         metrics.picks.of(decision.reason).inc();
-        metrics.sessions.of(request.session_source).inc();
+        metrics.sessions.of(request.session.source).inc();
         if request.prompt.is_some() {
             metrics.prompt_tokens.inc_by(prompt_tokens);
             metrics.matched_tokens.inc_by((prompt_tokens - uncached).max(0.0));
@@ -312,6 +382,11 @@ impl Picker {
         self.profile.store(Arc::clone(&built));
         built
     }
+}
+
+/// Whether the session of this request is looked up and remembered.
+fn is_bound(config: &PickerConfig, request: &Request<'_>) -> bool {
+    request.session.source.is_bindable() && config.sessions.affinity != Affinity::Off
 }
 
 #[cfg(test)]

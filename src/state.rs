@@ -28,4 +28,4 @@ pub use ledger::Booking;
 pub use load::LoadCell;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
 pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt};
-pub use sessions::{Session, SessionDigest, Sessions};
+pub use sessions::{Session, SessionClass, SessionDigest, Sessions};

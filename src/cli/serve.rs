@@ -16,6 +16,7 @@ use tonic::service::Routes;
 use crate::config::{self, ConfigReader, PickerConfig};
 use crate::ext_proc::{ExtProc, Options};
 use crate::metrics::{Metrics, Taken};
+use crate::model::EXPLAINED;
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
@@ -73,6 +74,16 @@ pub struct Args {
     #[arg(long)]
     explain_header: bool,
 
+    /// How many endpoints a destination names: the pick, then where the gateway may retry. More than 1 only for
+    /// gateways that take a list (Istio, override_host); others answer 503 to it.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=EXPLAINED as i64))]
+    max_endpoints: u8,
+
+    /// Lets the gateway choose its route again once the destination is set. kgateway needs it; elsewhere it
+    /// re-rolls weighted routes.
+    #[arg(long)]
+    clear_route_cache: bool,
+
     /// How long to go on accepting after SIGTERM, while gateways learn that this picker is going.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     drain_window: Duration,
@@ -116,6 +127,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         secure_serving,
         cert_path,
         explain_header,
+        max_endpoints,
+        clear_route_cache,
         drain_window,
         drain_timeout,
         threads,
@@ -130,8 +143,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     follow_endpoints(endpoints_file, writer, &metrics).await?;
-    let picker =
-        Arc::new(Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now()));
+    let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now());
+    let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
     tokio::spawn(ask_engines(pool, config, Arc::clone(&picker)));
 
     let acceptor = secure_serving
@@ -146,7 +159,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let admin = listen::bind(loopback, port("admin", "--admin-port", admin_port)).await?;
 
-    let options = Options { explain_header };
+    let options = Options { explain_header, clear_route_cache };
     let routes =
         Routes::new(ExtProc::new(Arc::clone(&picker), options).into_server()).add_service(health::service(&readiness));
     let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;

@@ -61,6 +61,12 @@ pub struct Sessions {
     pub idle_timeout: Duration,
     /// Sessions remembered at once; the least recently used goes first. At least 1.
     pub max_sessions: usize,
+    /// Whether the headers and body fields of known clients are looked at after `headers`.
+    pub catalogue: bool,
+    /// The header that names the tenant, set by something you trust in front of the gateway's picker: the same id
+    /// of two tenants is two sessions. In lower case.
+    #[serde(deserialize_with = "lower_case_if_any")]
+    pub tenant_header: Option<String>,
 }
 
 /// What a choice costs: the sum of what its scorers charge, each times its weight.
@@ -103,6 +109,8 @@ pub struct PrefixIndex {
     pub bytes_per_token: f64,
     /// Tokens that an endpoint's KV cache is taken to hold until its metrics say; at least 1.
     pub default_cache_tokens: u64,
+    /// Tokens that an image, a recording or a file counts in a prompt; 1 to 65,536, the same for all replicas.
+    pub media_tokens: usize,
 }
 
 /// What a request may take.
@@ -116,6 +124,12 @@ pub struct Limits {
     /// How long a body may take to arrive before the request is picked without it; `1ms` to 30 days.
     #[serde(with = "duration")]
     pub body_wait: Duration,
+    /// Waiting tokens above which an endpoint takes no more: where all are above it, the answer is 429. Off if
+    /// absent; at least 1.
+    pub waiting_tokens_per_endpoint: Option<u64>,
+    /// Whether a body that no engine can take, without JSON or without a model where its API asks for one, is
+    /// answered with 400 instead of being passed on.
+    pub strict: bool,
 }
 
 /// What is asked of the engines.
@@ -144,6 +158,9 @@ impl Default for Sessions {
             idle_timeout: Duration::from_secs(3600),
             // A hundred bytes each: about 100 MiB when full.
             max_sessions: 1_000_000,
+            catalogue: true,
+            // Anybody can send a header.
+            tenant_header: None,
         }
     }
 }
@@ -171,6 +188,8 @@ impl Default for PrefixIndex {
             bytes_per_token: 4.0,
             // What an 80 GB accelerator has left for the KV cache of a model of about 8 billion parameters.
             default_cache_tokens: 500_000,
+            // A picture of a megapixel in the common vision models.
+            media_tokens: 1_024,
         }
     }
 }
@@ -184,6 +203,10 @@ impl Default for Limits {
             buffered_bodies: ByteSize(1 << 30),
             // An honest upload of 32 MiB over 30 Mbit/s.
             body_wait: Duration::from_secs(10),
+            // A queue is the engine's to refuse.
+            waiting_tokens_per_endpoint: None,
+            // The engine knows better what it can take.
+            strict: false,
         }
     }
 }
@@ -198,6 +221,13 @@ impl Default for EngineMetrics {
             timeout: Duration::from_secs(1),
             path: "/metrics".into(),
         }
+    }
+}
+
+impl PrefixIndex {
+    /// Bytes of prompt that a medium is taken for: fixed, so that replicas that learned differently agree.
+    pub fn media_bytes(&self) -> usize {
+        (self.media_tokens as f64 * self.bytes_per_token) as usize
     }
 }
 
@@ -217,4 +247,9 @@ fn lower_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>,
     let mut names = Vec::<String>::deserialize(deserializer)?;
     names.iter_mut().for_each(|name| name.make_ascii_lowercase());
     Ok(names)
+}
+
+fn lower_case_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.map(|name| name.to_ascii_lowercase()))
 }

@@ -16,6 +16,9 @@ const HEADERS: RangeInclusive<usize> = 1..=16;
 /// Below 64 bytes the index outgrows the prompts; above 64 KiB hardly a prompt fills a block.
 const BLOCK_BYTES: RangeInclusive<usize> = 64..=65_536;
 
+/// More than any engine makes of one picture.
+const MEDIA_TOKENS: RangeInclusive<usize> = 1..=65_536;
+
 /// Longest duration of any kind: no sum of it with a clock can overflow.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -25,7 +28,8 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     let PickerConfig { api_version: _, kind: _, sessions, scorers, prefix_index, limits, engine_metrics } = config;
     let note = &mut note;
 
-    let Sessions { headers, generate: _, affinity: _, idle_timeout, max_sessions } = sessions;
+    let Sessions { headers, generate: _, affinity: _, idle_timeout, max_sessions, catalogue: _, tenant_header } =
+        sessions;
     within("sessions.headers", headers.len(), HEADERS, "names", note);
     for (index, name) in headers.iter().enumerate() {
         let field = format!("sessions.headers[{index}]");
@@ -34,6 +38,9 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         } else if headers[..index].contains(name) {
             note(&field, format!("`{name}` is listed twice: remove one"));
         }
+    }
+    if let Some(name) = tenant_header.as_ref().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
+        note("sessions.tenantHeader", format!("`{name}` is not a header name: use letters, digits and hyphens"));
     }
     lasts("sessions.idleTimeout", *idle_timeout, Duration::from_secs(1), note);
     if *max_sessions == 0 {
@@ -57,7 +64,7 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         note("scorers.prefixLocality.loadGrowth", format!("is {load_growth}, must be between 0 and 1"));
     }
 
-    let PrefixIndex { block_bytes, bytes_per_token, default_cache_tokens } = prefix_index;
+    let PrefixIndex { block_bytes, bytes_per_token, default_cache_tokens, media_tokens } = prefix_index;
     within("prefixIndex.blockBytes", *block_bytes, BLOCK_BYTES, "bytes", note);
     if !(*bytes_per_token > 0.0 && *bytes_per_token <= 64.0) {
         note("prefixIndex.bytesPerToken", format!("is {bytes_per_token}, must be above 0 and at most 64; 4 is usual"));
@@ -65,8 +72,9 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     if *default_cache_tokens == 0 {
         note("prefixIndex.defaultCacheTokens", "must be at least 1; 500000 is usual".into());
     }
+    within("prefixIndex.mediaTokens", *media_tokens, MEDIA_TOKENS, "tokens", note);
 
-    let Limits { request_body, buffered_bodies, body_wait } = limits;
+    let Limits { request_body, buffered_bodies, body_wait, waiting_tokens_per_endpoint, strict: _ } = limits;
     if *request_body < ByteSize(1 << 10) {
         note("limits.requestBody", format!("is {request_body}, must be at least 1KiB; 32MiB is usual"));
     }
@@ -75,6 +83,9 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         note("limits.bufferedBodies", fix);
     }
     lasts("limits.bodyWait", *body_wait, Duration::from_millis(1), note);
+    if *waiting_tokens_per_endpoint == Some(0) {
+        note("limits.waitingTokensPerEndpoint", "must be at least 1; leave it out to shed nothing".into());
+    }
 
     let EngineMetrics { enabled: _, interval, timeout, path } = engine_metrics;
     lasts("engineMetrics.interval", *interval, Duration::from_millis(50), note);

@@ -36,8 +36,11 @@ pub enum Reply {
 /// What an answer to a request's headers carries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestAnswer {
-    /// `ip:port` to send the request to, in header and metadata; `None` goes on without a destination yet.
+    /// `ip:port` to send the request to, or a list of them, in header and metadata; `None` goes on without a
+    /// destination yet.
     pub destination: Option<Box<str>>,
+    /// Whether the gateway looks up the route again, with the destination set.
+    pub clear_route_cache: bool,
     /// Headers to take out.
     pub strip: Vec<&'static str>,
 }
@@ -62,6 +65,10 @@ pub struct Refusal {
     pub message: String,
     /// The session header and id to return.
     pub session: Option<(Box<str>, Box<str>)>,
+    /// Whole seconds after which to try again.
+    pub retry_after: Option<u64>,
+    /// Whether the client speaks gRPC.
+    pub is_grpc: bool,
 }
 
 /// A direction of the exchange.
@@ -100,7 +107,10 @@ pub struct BodyDue<D> {
 /// The body is answered; only late trailers may follow.
 #[derive(Debug)]
 #[must_use]
-pub struct BodyDone<D>(PhantomData<D>);
+pub struct BodyDone<D> {
+    duplex: bool,
+    direction: PhantomData<D>,
+}
 
 // === impl HeadersDue ===
 
@@ -143,12 +153,12 @@ impl<D: Direction> BodyDue<D> {
         } else {
             out.push_back(D::body(BodyReply::Continue(None)));
         }
-        BodyDone(PhantomData)
+        self.end_without_body()
     }
 
     /// There is no body, or it does not pass by here.
     pub fn end_without_body(self) -> BodyDone<D> {
-        BodyDone(PhantomData)
+        BodyDone { duplex: self.duplex, direction: PhantomData }
     }
 
     /// Cuts off all but the last piece.
@@ -164,13 +174,21 @@ impl BodyDue<ToEndpoint> {
     /// Answers a whole body in one message, with what the headers' answer could not say.
     pub fn end_with(self, out: &mut Out, answer: RequestAnswer) -> BodyDone<ToEndpoint> {
         out.push_back(Reply::RequestBody(BodyReply::Continue(Some(answer))));
-        BodyDone(PhantomData)
+        self.end_without_body()
     }
 }
 
 // === impl BodyDone ===
 
 impl<D: Direction> BodyDone<D> {
+    /// A chunk came after the last. In duplex mode that is nobody's to answer; elsewhere the gateway waits for
+    /// an answer to every chunk.
+    pub fn again(&self, out: &mut Out) {
+        if !self.duplex {
+            out.push_back(D::body(BodyReply::Continue(None)));
+        }
+    }
+
     /// Answers trailers.
     pub fn trailers(self, out: &mut Out) {
         out.push_back(D::trailers());

@@ -11,6 +11,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingReque
 use envoy_types::pb::google::protobuf::{Struct, value::Kind};
 
 use crate::config::Sessions;
+use crate::model::Subset;
 
 use super::event::{BodyMode, Event, Modes};
 use super::head::{RequestHead, ResponseHead};
@@ -21,6 +22,30 @@ const SERVED: &str = "x-gateway-destination-endpoint-served";
 /// Where Envoy puts `response_attributes`, and the one that tells who served.
 const ATTRIBUTES: &str = "envoy.filters.http.ext_proc";
 const UPSTREAM_ADDRESS: &str = "upstream.address";
+
+/// Where gateways tell which endpoints are allowed.
+const SUBSET_NAMESPACE: &str = "envoy.lb.subset_hint";
+const SUBSET: &str = "x-gateway-destination-endpoint-subset";
+
+/// The endpoints that the gateway allows, if it says: text, or a list of texts. `odd` is called for anything
+/// else, which admits nobody: a gateway that restricts must never be taken for one that does not.
+pub fn subset(metadata: Option<&Metadata>, mut odd: impl FnMut()) -> Option<Subset> {
+    let told = metadata?.filter_metadata.get(SUBSET_NAMESPACE)?.fields.get(SUBSET)?;
+    let mut subset = Subset::default();
+    match &told.kind {
+        Some(Kind::StringValue(text)) => subset.admit(text),
+        Some(Kind::ListValue(list)) => {
+            for value in &list.values {
+                match &value.kind {
+                    Some(Kind::StringValue(text)) => subset.admit(text),
+                    _ => odd(),
+                }
+            }
+        }
+        _ => odd(),
+    }
+    Some(subset)
+}
 
 /// How bodies are handed over, from the first message.
 pub fn modes(told: &ProtocolConfiguration) -> Modes {
@@ -39,10 +64,9 @@ pub fn modes(told: &ProtocolConfiguration) -> Modes {
 pub fn event(message: ProcessingRequest, sessions: &Sessions) -> Option<Event> {
     let ProcessingRequest { request, metadata_context, attributes, .. } = message;
     Some(match request? {
-        Request::RequestHeaders(headers) => Event::RequestHeaders {
-            head: RequestHead::read(list(&headers), &sessions.headers, sessions.generate),
-            end: headers.end_of_stream,
-        },
+        Request::RequestHeaders(headers) => {
+            Event::RequestHeaders { head: RequestHead::read(list(&headers), sessions), end: headers.end_of_stream }
+        }
         Request::RequestBody(body) => Event::RequestBody { bytes: Bytes::from(body.body), end: body.end_of_stream },
         Request::RequestTrailers(_) => Event::RequestTrailers,
         Request::ResponseHeaders(headers) => Event::ResponseHeaders {
@@ -68,5 +92,63 @@ fn address(fields: &Struct, name: &str) -> Option<SocketAddr> {
     match fields.fields.get(name)?.kind.as_ref()? {
         Kind::StringValue(address) => address.parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envoy_types::pb::google::protobuf::{ListValue, Value};
+
+    fn value(kind: Kind) -> Value {
+        Value { kind: Some(kind) }
+    }
+
+    fn text(text: &str) -> Value {
+        value(Kind::StringValue(text.into()))
+    }
+
+    fn list(values: Vec<Value>) -> Value {
+        value(Kind::ListValue(ListValue { values }))
+    }
+
+    /// (whether it admits 10.0.0.1:8000, how odd it is); `None` where there is no hint.
+    fn hint(told: Value) -> Option<(bool, usize)> {
+        let inner = Struct { fields: [(SUBSET.to_owned(), told)].into() };
+        let metadata =
+            Metadata { filter_metadata: [(SUBSET_NAMESPACE.to_owned(), inner)].into(), ..Metadata::default() };
+        let mut odd = 0;
+        let subset = subset(Some(&metadata), || odd += 1)?;
+        Some((subset.admits("10.0.0.1:8000".parse().expect("an address")), odd))
+    }
+
+    #[test]
+    fn a_hint_is_text_or_a_list_and_anything_else_admits_nobody() {
+        let none = Value { kind: None };
+        for (told, expected) in [
+            (text("10.0.0.1:8000"), (true, 0)),
+            (text("10.0.0.2, 10.0.0.1"), (true, 0)),
+            (list(vec![text("10.0.0.2:8000"), text("10.0.0.3,10.0.0.1:8000")]), (true, 0)),
+            (list(vec![]), (false, 0)),
+            (text(""), (false, 0)),
+            (value(Kind::NumberValue(1.0)), (false, 1)),
+            (value(Kind::BoolValue(true)), (false, 1)),
+            (value(Kind::NullValue(0)), (false, 1)),
+            (value(Kind::StructValue(Struct::default())), (false, 1)),
+            (none, (false, 1)),
+            (list(vec![value(Kind::NumberValue(1.0)), text("10.0.0.1")]), (true, 1)),
+            (list(vec![list(vec![text("10.0.0.1")])]), (false, 1)),
+        ] {
+            assert_eq!(hint(told.clone()), Some(expected), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn no_metadata_no_namespace_and_no_key_are_no_hint() {
+        let odd = || panic!("nothing was told");
+        assert_eq!(subset(None, odd), None);
+        assert_eq!(subset(Some(&Metadata::default()), odd), None);
+        let filter_metadata = [(SUBSET_NAMESPACE.to_owned(), Struct::default())].into();
+        assert_eq!(subset(Some(&Metadata { filter_metadata, ..Metadata::default() }), odd), None);
     }
 }

@@ -6,8 +6,8 @@ use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, ImmediateResponse, ProcessingResponse,
-    StreamedBodyResponse, TrailersResponse,
+    BodyMutation, BodyResponse, CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, ImmediateResponse,
+    ProcessingResponse, StreamedBodyResponse, TrailersResponse,
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
@@ -24,9 +24,8 @@ const REASON: &str = "x-llm-d-request-dropped-reason";
 pub fn message(reply: Reply) -> ProcessingResponse {
     let (response, destination) = match reply {
         Reply::RequestHeaders(answer) => {
-            let (mutation, destination) = request_answer(answer);
-            let response = Some(CommonResponse { header_mutation: mutation, ..CommonResponse::default() });
-            (Response::RequestHeaders(HeadersResponse { response }), destination)
+            let (response, destination) = request_answer(answer);
+            (Response::RequestHeaders(HeadersResponse { response: Some(response) }), destination)
         }
         Reply::RequestBody(body) => {
             let (response, destination) = body_response(body);
@@ -53,14 +52,15 @@ pub fn message(reply: Reply) -> ProcessingResponse {
 }
 
 /// The destination goes into header and metadata alike: no gateway reads both, each reads one.
-fn request_answer(answer: RequestAnswer) -> (Option<HeaderMutation>, Option<Box<str>>) {
-    let RequestAnswer { destination, strip } = answer;
+fn request_answer(answer: RequestAnswer) -> (CommonResponse, Option<Box<str>>) {
+    let RequestAnswer { destination, clear_route_cache, strip } = answer;
     let mutation = HeaderMutation {
         set_headers: destination.iter().map(|destination| header(DESTINATION, destination)).collect(),
         remove_headers: strip.iter().map(|name| (*name).to_owned()).collect(),
     };
     let is_empty = mutation.set_headers.is_empty() && mutation.remove_headers.is_empty();
-    ((!is_empty).then_some(mutation), destination)
+    let header_mutation = (!is_empty).then_some(mutation);
+    (CommonResponse { header_mutation, clear_route_cache, ..CommonResponse::default() }, destination)
 }
 
 fn body_response(body: BodyReply) -> (BodyResponse, Option<Box<str>>) {
@@ -73,8 +73,7 @@ fn body_response(body: BodyReply) -> (BodyResponse, Option<Box<str>>) {
             (BodyResponse { response: Some(response) }, None)
         }
         BodyReply::Continue(answer) => {
-            let (header_mutation, destination) = request_answer(answer.unwrap_or_default());
-            let response = CommonResponse { header_mutation, ..CommonResponse::default() };
+            let (response, destination) = request_answer(answer.unwrap_or_default());
             (BodyResponse { response: Some(response) }, destination)
         }
     }
@@ -103,18 +102,29 @@ fn header(name: &str, value: &str) -> HeaderValueOption {
 
 /// An immediate response always has a status, a content type and a JSON body in OpenAI's shape.
 fn immediate(refusal: &Refusal) -> ImmediateResponse {
-    let Refusal { status, reason, message, session } = refusal;
+    let Refusal { status, reason, message, session, retry_after, is_grpc } = refusal;
     let body = serde_json::json!({
         "error": {"message": message, "type": reason, "param": null, "code": status}
     });
     let mut set_headers = vec![header("content-type", "application/json"), header(REASON, reason)];
     set_headers.extend(session.iter().map(|(name, id)| header(name, id)));
+    set_headers.extend(retry_after.iter().map(|seconds| header("retry-after", &seconds.to_string())));
     ImmediateResponse {
         status: Some(HttpStatus { code: i32::from(*status) }),
         headers: Some(HeaderMutation { set_headers, remove_headers: Vec::new() }),
+        grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_code(*status) as u32 }),
         body: body.to_string().into_bytes(),
         details: format!("homing_{}", reason.replace('-', "_")),
         ..ImmediateResponse::default()
+    }
+}
+
+/// The gRPC status that says what an HTTP status says.
+fn grpc_code(status: u16) -> tonic::Code {
+    match status {
+        400 => tonic::Code::InvalidArgument,
+        413 | 429 => tonic::Code::ResourceExhausted,
+        _ => tonic::Code::Unavailable,
     }
 }
 
@@ -126,11 +136,13 @@ mod tests {
     fn header_and_metadata_name_the_same_destination() {
         let message = message(Reply::RequestHeaders(RequestAnswer {
             destination: Some("[::1]:8000".into()),
+            clear_route_cache: true,
             strip: vec!["x-slo-ttft-ms"],
         }));
         let Some(Response::RequestHeaders(HeadersResponse { response: Some(common) })) = message.response else {
             panic!("headers are answered with headers")
         };
+        assert!(common.clear_route_cache);
         let mutation = common.header_mutation.expect("a mutation");
         let set = mutation.set_headers[0].header.as_ref().expect("a header");
         assert_eq!((set.key.as_str(), set.value.as_str(), &*set.raw_value), (DESTINATION, "", &b"[::1]:8000"[..]));
@@ -144,5 +156,30 @@ mod tests {
         let address = chunk.as_ptr();
         let passed = vec(Bytes::from(chunk));
         assert_eq!(passed.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_and_speaks_grpc_to_those_who_do() {
+        let refusal = |status, is_grpc| Refusal {
+            status,
+            reason: "rejected-saturated",
+            message: "all are busy".into(),
+            session: None,
+            retry_after: (status == 429).then_some(3),
+            is_grpc,
+        };
+        let sent = |refusal| {
+            let Some(Response::ImmediateResponse(immediate)) = message(Reply::Refuse(refusal)).response else {
+                panic!("a refusal is an immediate response")
+            };
+            let headers = immediate.headers.unwrap_or_default().set_headers.into_iter().filter_map(|it| it.header);
+            let retry = headers.filter(|header| header.key == "retry-after").map(|header| header.raw_value).next();
+            (immediate.status.map(|status| status.code), immediate.grpc_status.map(|status| status.status), retry)
+        };
+        assert_eq!(sent(refusal(429, false)), (Some(429), None, Some(b"3".to_vec())));
+        for (status, code) in [(429, 8), (503, 14), (413, 8), (400, 3)] {
+            let (http, grpc, _) = sent(refusal(status, true));
+            assert_eq!((http, grpc), (Some(i32::from(status)), Some(code)));
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 
+use crate::config::Sessions;
 use crate::pick::Origin;
 
+use super::api::Api;
 use super::header::{value, visible};
 use super::identity::Identity;
 
@@ -33,8 +35,8 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// What a body may hold for us, judged by the headers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyKind {
-    /// A prompt, if it parses: an OpenAI path, or no path shown and JSON.
-    Prompt,
+    /// A prompt in this API, if it parses.
+    Prompt(Api),
     /// Not ours to read: compressed, multipart, gRPC, or an unknown path.
     Unreadable,
 }
@@ -48,6 +50,8 @@ pub struct RequestHead {
     pub identity: Identity,
     /// What its body may hold.
     pub body: BodyKind,
+    /// Whether the client speaks gRPC, which wants its errors told in trailers.
+    pub is_grpc: bool,
     /// The body's length, if announced.
     pub content_length: Option<u64>,
     /// Control headers that the client sent and that must go.
@@ -72,9 +76,9 @@ pub struct ResponseHead {
 // === impl RequestHead ===
 
 impl RequestHead {
-    /// Reads `headers`; session ids come from `session_headers`, in that order.
-    pub fn read(headers: &[HeaderValue], session_headers: &[String], generate: bool) -> Self {
-        let mut path = None;
+    /// Reads `headers`.
+    pub fn read(headers: &[HeaderValue], sessions: &Sessions) -> Self {
+        let mut api = Some(Api::Unsaid);
         let mut content_type: &[u8] = b"";
         let mut encoded = false;
         let mut content_length = None;
@@ -83,7 +87,7 @@ impl RequestHead {
         for header in headers {
             let value = value(header);
             match header.key.as_str() {
-                ":path" => path = Some(value),
+                ":path" => api = Api::of(value),
                 "content-type" => content_type = value,
                 "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
                 "x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
@@ -97,13 +101,24 @@ impl RequestHead {
                 }
             }
         }
-        let readable = !encoded && is_json_or_unsaid(content_type) && path.is_none_or(is_prompt_path);
+        let api = api.filter(|_| !encoded && is_json_or_unsaid(content_type));
         Self {
             id: id.map(Into::into),
-            identity: Identity::read(headers, session_headers, generate),
-            body: if readable { BodyKind::Prompt } else { BodyKind::Unreadable },
+            identity: Identity::read(headers, sessions),
+            body: api.map_or(BodyKind::Unreadable, BodyKind::Prompt),
+            is_grpc: starts_with(content_type, b"application/grpc"),
             content_length,
             strip,
+        }
+    }
+}
+
+impl RequestHead {
+    /// The API in which to read the body.
+    pub fn api(&self) -> Api {
+        match self.body {
+            BodyKind::Prompt(api) => api,
+            BodyKind::Unreadable => Api::Unsaid,
         }
     }
 }
@@ -146,11 +161,6 @@ fn is_json_or_unsaid(content_type: &[u8]) -> bool {
     content_type.is_empty() || starts_with(content_type, b"application/json")
 }
 
-fn is_prompt_path(path: &[u8]) -> bool {
-    let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
-    path.ends_with(b"/completions")
-}
-
 fn starts_with(value: &[u8], prefix: &[u8]) -> bool {
     value.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
@@ -165,21 +175,22 @@ mod tests {
 
     fn kind(headers: &[(&str, &str)]) -> BodyKind {
         let headers: Vec<_> = headers.iter().map(|(key, value)| header(key, value)).collect();
-        RequestHead::read(&headers, &[], false).body
+        RequestHead::read(&headers, &Sessions::default()).body
     }
 
     #[test]
     fn only_json_on_a_known_path_is_read() {
         use BodyKind::{Prompt, Unreadable};
+        let [chat, completions] = [Api::Chat, Api::Completions].map(Prompt);
         for (headers, expected) in [
-            (&[(":path", "/v1/chat/completions")][..], Prompt),
-            (&[(":path", "/v1/completions?x=1"), ("content-type", "application/json; charset=utf-8")], Prompt),
-            (&[], Prompt),
+            (&[(":path", "/v1/chat/completions")][..], chat),
+            (&[(":path", "/v1/completions?x=1"), ("content-type", "application/json; charset=utf-8")], completions),
+            (&[], Prompt(Api::Unsaid)),
             (&[(":path", "/v1/audio/transcriptions")], Unreadable),
             (&[(":path", "/v1/completions"), ("content-type", "multipart/form-data")], Unreadable),
             (&[(":path", "/v1/completions"), ("content-type", "application/grpc")], Unreadable),
             (&[(":path", "/v1/completions"), ("content-encoding", "gzip")], Unreadable),
-            (&[(":path", "/v1/completions"), ("content-encoding", "identity")], Prompt),
+            (&[(":path", "/v1/completions"), ("content-encoding", "identity")], completions),
         ] {
             assert_eq!(kind(headers), expected, "{headers:?}");
         }
@@ -190,7 +201,7 @@ mod tests {
         let plain = HeaderValue { key: ":status".into(), value: "503".into(), ..HeaderValue::default() };
         assert_eq!(ResponseHead::read(&[plain]).status, 503);
         let odd = HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00], ..HeaderValue::default() };
-        assert_eq!(RequestHead::read(&[odd], &[], false).content_length, None);
+        assert_eq!(RequestHead::read(&[odd], &Sessions::default()).content_length, None);
     }
 
     #[test]
@@ -201,7 +212,7 @@ mod tests {
             header("x-slo-ttft-ms", "5"),
             header("accept", "*/*"),
         ];
-        let head = RequestHead::read(&headers, &[], false);
+        let head = RequestHead::read(&headers, &Sessions::default());
         assert_eq!(head.strip, ["x-gateway-destination-endpoint-subset", "x-slo-ttft-ms"]);
     }
 }

@@ -3,27 +3,34 @@
 use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use uuid::Uuid;
 
-use crate::model::SessionSource;
+use crate::config::Sessions;
+use crate::model::{SessionHint, SessionSource};
 
+use super::content::Named;
 use super::header::{value, visible};
 
 /// The longest id that is taken; peers draw the line at 255 or 256 too.
 const LONGEST_ID: usize = 255;
 
-/// A request's session id. Lives as long as the request; never logged.
-#[derive(Clone)]
+/// A request's session id, and what else its headers say of the session. Lives as long as the request; never logged.
+#[derive(Clone, Default)]
 pub struct Identity {
-    /// The id, if there is one.
-    pub id: Option<Box<str>>,
-    /// Where it came from.
-    pub source: SessionSource,
+    id: Option<Box<str>>,
+    source: SessionSource,
+    /// The header or body field that held the id.
+    field: Option<Box<str>>,
     /// Whether the response returns it under the session header.
-    pub echo: bool,
+    echo: bool,
+    tenant: Box<str>,
+    parent: Option<Box<str>>,
+    ends: bool,
     /// Whether the client sent something that is no id.
     pub invalid: bool,
+    /// How many session headers came more than once.
+    pub repeated: u64,
 }
 
-/// Without the id itself, so that no log can hold it.
+/// Without any id, so that no log can hold one.
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity").field("source", &self.source).field("echo", &self.echo).finish_non_exhaustive()
@@ -31,23 +38,49 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// The first valid id among `names`, in their order; else a new UUID v4 if `generate`.
+    /// The first valid id among the headers, in the order of `sessions`.
     ///
     /// An id that came under the first name, the session header, is echoed; under another it is only used.
-    pub fn read(headers: &[HeaderValue], names: &[String], generate: bool) -> Self {
-        let mut invalid = false;
-        for (place, name) in names.iter().enumerate() {
+    pub fn read(headers: &[HeaderValue], sessions: &Sessions) -> Self {
+        let mut identity = Self::default();
+        for (place, name) in sessions.headers.iter().enumerate() {
             let Some(header) = headers.iter().find(|header| header.key.eq_ignore_ascii_case(name)) else { continue };
             if let Some(id) = visible(value(header), LONGEST_ID) {
-                return Self { id: Some(id.into()), source: SessionSource::Header, echo: place == 0, invalid };
+                identity.id = Some(id.into());
+                identity.source = SessionSource::Header;
+                identity.field = Some(name.as_str().into());
+                identity.echo = place == 0;
+                break;
             }
-            invalid = true;
+            identity.invalid = true;
         }
-        if generate {
-            let id = Uuid::new_v4().to_string().into();
-            return Self { id: Some(id), source: SessionSource::Generated, echo: true, invalid };
+        identity
+    }
+
+    /// Where the headers named no session, takes the one that the body names, else a new UUID v4 if `generate`.
+    pub fn settle(&mut self, named: Option<Named<'_>>, generate: bool) {
+        if self.id.is_some() {
+            return;
         }
-        Self { id: None, source: SessionSource::None, echo: false, invalid }
+        if let Some(Named { id, source, field }) = named {
+            (self.id, self.source, self.field) = (Some(id.into()), source, Some(field.into()));
+        } else if generate {
+            self.id = Some(Uuid::new_v4().to_string().into());
+            self.source = SessionSource::Generated;
+            self.echo = true;
+        }
+    }
+
+    /// What the pick may know.
+    pub fn hint(&self) -> SessionHint<'_> {
+        SessionHint {
+            id: self.id.as_deref(),
+            source: self.source,
+            field: self.field.as_deref(),
+            tenant: &self.tenant,
+            parent: self.parent.as_deref(),
+            ends: self.ends,
+        }
     }
 
     /// The id to return under the session header.
@@ -65,7 +98,9 @@ mod tests {
             .iter()
             .map(|(key, raw)| HeaderValue { key: (*key).into(), raw_value: raw.to_vec(), ..HeaderValue::default() })
             .collect();
-        Identity::read(&headers, &["x-session-id".into(), "x-session-affinity".into()], true)
+        let mut identity = Identity::read(&headers, &Sessions::default());
+        identity.settle(None, true);
+        identity
     }
 
     #[test]

@@ -5,12 +5,12 @@
 //! and holds at most one booking, which ends with it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 
-use crate::metrics::{EndLabel, RefusalLabel};
-use crate::model::Now;
+use crate::metrics::{EarlyLabel, EndLabel, RefusalLabel};
+use crate::model::{Now, Subset};
 use crate::pick::{Detached, Picked, Picker};
 
 use super::answers::{Out, Refusal, Reply};
@@ -26,6 +26,8 @@ use super::response::ResponseSide;
 pub struct Options {
     /// Return the explanation of each pick in a response header.
     pub explain_header: bool,
+    /// Let the gateway look up its route again once the destination is set.
+    pub clear_route_cache: bool,
 }
 
 /// One stream.
@@ -41,7 +43,15 @@ pub struct Machine {
     told: bool,
     pub(super) request: RequestSide,
     pub(super) response: ResponseSide,
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Identity,
+    /// Whether the request's headers were seen.
+    pub(super) met: bool,
+    /// Whether the client speaks gRPC.
+    pub(super) is_grpc: bool,
+    /// The endpoints that the gateway allows, if it said.
+    pub(super) subset: Option<Subset>,
+    /// Whether the gateway only lets us watch: everything happens but replies.
+    pub(super) observing: bool,
     pub(super) picked: Option<Picked>,
     /// The explanation that the response returns, kept beyond the booking.
     pub(super) explanation: Option<Box<str>>,
@@ -74,7 +84,11 @@ impl Machine {
             told: false,
             request: RequestSide::new(),
             response: ResponseSide::new(),
-            identity: None,
+            identity: Identity::default(),
+            met: false,
+            is_grpc: false,
+            subset: None,
+            observing: false,
             picked: None,
             explanation: None,
             out: Out::new(),
@@ -86,14 +100,23 @@ impl Machine {
 
     /// Takes one message in; the first also tells how the gateway hands over bodies.
     pub fn message(&mut self, message: ProcessingRequest, now: Now) {
-        if std::mem::take(&mut self.fresh)
-            && let Some(told) = &message.protocol_config
-        {
-            self.modes = decode::modes(told);
-            self.told = true;
+        if std::mem::take(&mut self.fresh) {
+            if let Some(told) = &message.protocol_config {
+                self.modes = decode::modes(told);
+                self.told = true;
+            }
+            if message.observability_mode {
+                // Such a gateway waits for nothing, so the modes that it tells do not bind us.
+                self.modes = Modes::default();
+                self.observing = true;
+                self.picker.metrics().observed.inc();
+            }
         }
         if self.is_over() {
             return;
+        }
+        if self.subset.is_none() {
+            self.subset = decode::subset(message.metadata_context.as_ref(), || self.odd_subset());
         }
         let config = self.picker.config();
         if let Some(event) = decode::event(message, &config.sessions) {
@@ -126,7 +149,7 @@ impl Machine {
             picked.waited();
         }
         if self.request.deadline().is_some_and(|deadline| deadline <= now.instant) {
-            self.request_is_late(now);
+            self.request_is_late(EarlyLabel::Slow, now);
         }
     }
 
@@ -136,6 +159,10 @@ impl Machine {
     /// sending and still read: the booking goes on by prediction.
     pub fn on_close(&mut self, now: Now) -> Close {
         if self.ended.is_some() {
+            return Close::Complete;
+        }
+        if self.observing {
+            self.end(EndLabel::Aborted);
             return Close::Complete;
         }
         if !self.told && self.request.is_answered() && !self.response.has_begun() {
@@ -148,6 +175,9 @@ impl Machine {
 
     /// The next reply to send.
     pub fn next_reply(&mut self) -> Option<Reply> {
+        if self.observing {
+            self.out.clear();
+        }
         let next = self.out.pop_front();
         if next.is_none() {
             self.leaving = None;
@@ -157,7 +187,7 @@ impl Machine {
 
     /// Whether the stream ends once all replies are sent: the request was refused.
     pub fn is_over(&self) -> bool {
-        self.ended == Some(EndLabel::Refused)
+        self.ended == Some(EndLabel::Refused) && !self.observing
     }
 
     /// A booking that outlives the stream; the caller ends it at its times.
@@ -166,12 +196,15 @@ impl Machine {
     }
 
     /// Answers with an immediate response; nothing follows it.
-    pub(super) fn refuse(&mut self, status: u16, label: RefusalLabel, message: String) {
+    pub(super) fn refuse(&mut self, status: u16, label: RefusalLabel, message: String, retry_after: Option<Duration>) {
         self.picker.metrics().refused.of(label).inc();
         let reason = label.as_str();
         tracing::debug!(status, reason, "refused");
         let session = self.echo();
-        self.out.push_back(Reply::Refuse(Refusal { status, reason, message, session }));
+        // Rounded up: a client that comes back a moment too early is refused again.
+        let retry_after = retry_after.map(|time| time.as_secs_f64().ceil().max(1.0) as u64);
+        let is_grpc = self.is_grpc;
+        self.out.push_back(Reply::Refuse(Refusal { status, reason, message, session, retry_after, is_grpc }));
         self.end(EndLabel::Refused);
     }
 
@@ -191,10 +224,22 @@ impl Machine {
     }
 
     /// The session header and the id that the response returns.
-    pub(super) fn echo(&self) -> Option<(Box<str>, Box<str>)> {
-        let id = self.identity.as_ref()?.echoed()?;
+    pub(super) fn echo(&mut self) -> Option<(Box<str>, Box<str>)> {
         let config = self.picker.config();
-        Some((config.sessions.headers.first()?.as_str().into(), id.into()))
+        let sessions = &config.sessions;
+        if self.met {
+            // The answer may come before the body that would have named a session.
+            self.identity.settle(None, sessions.generate);
+        }
+        let id = self.identity.echoed()?;
+        Some((sessions.headers.first()?.as_str().into(), id.into()))
+    }
+
+    fn odd_subset(&self) {
+        let before = self.picker.metrics().odd_subsets.inc();
+        if before == 0 {
+            tracing::warn!("the gateway's subset hint is neither text nor a list; it admits nobody. Told once");
+        }
     }
 
     pub(super) fn request_is_duplex(&self) -> bool {

@@ -1,19 +1,19 @@
 //! The request side: headers, a kept body, the pick, and the body passed on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::metrics::{EarlyLabel, RefusalLabel};
-use crate::model::{Now, Prompt, Request};
+use crate::model::{Now, Request};
 use crate::pick::Refusal;
 
 use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
 use super::body::{Full, KeptBody};
+use super::content::{Content, with_content};
 use super::event::BodyMode;
 use super::head::{BodyKind, DESTINATION, RequestHead};
 use super::machine::Machine;
-use super::prompt::with_prompt;
 
 /// Where a request stands.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ pub enum RequestSide {
 
 /// What a pick may read of the body.
 enum Seen<'a> {
-    Prompt(Option<Prompt<'a>>, usize),
+    /// What it says, and how many bytes it has.
+    Content(Content<'a>, usize),
     Nothing,
 }
 
@@ -73,7 +74,7 @@ impl RequestSide {
 
 impl Machine {
     /// Decides at once where no body can change the pick, and else waits for the body.
-    pub(super) fn request_headers(&mut self, head: RequestHead, end: bool, now: Now) {
+    pub(super) fn request_headers(&mut self, mut head: RequestHead, end: bool, now: Now) {
         let due = match self.request.take() {
             RequestSide::Start(due) => due,
             under_way => {
@@ -82,7 +83,7 @@ impl Machine {
                 return;
             }
         };
-        self.meet(&head);
+        self.meet(&mut head);
         let early = if end {
             Some(EarlyLabel::NoBody)
         } else if head.body == BodyKind::Unreadable {
@@ -106,7 +107,7 @@ impl Machine {
         } else {
             // Envoy sends no body before the headers are answered; the destination follows with the body. Until
             // then a destination of the client's own must not stand.
-            let answer = RequestAnswer { destination: None, strip: vec![DESTINATION] };
+            let answer = RequestAnswer { strip: vec![DESTINATION], ..RequestAnswer::default() };
             let due = due.answer(&mut self.out, answer, false);
             self.request = RequestSide::Awaiting(due, head);
         }
@@ -129,6 +130,7 @@ impl Machine {
                         413,
                         RefusalLabel::BodyTooLarge,
                         format!("the request body is larger than {} bytes (limits.requestBody)", limits.request_body.0),
+                        None,
                     ),
                     Err((_, bytes)) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
@@ -140,8 +142,9 @@ impl Machine {
                 }
             }
             RequestSide::Awaiting(due, head) => {
-                let answer =
-                    with_prompt(&bytes, |prompt| self.pick(&head, &Seen::Prompt(prompt, bytes.len()), false, now));
+                let answer = with_content(head.api(), &bytes, |content| {
+                    self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
+                });
                 if let Some(answer) = answer {
                     self.request = RequestSide::Answered(Some(due.end_with(&mut self.out, answer)));
                 }
@@ -156,6 +159,9 @@ impl Machine {
             RequestSide::Answered(done) => {
                 // Envoy can deliver the last chunk twice (envoy#46237); passing it on would corrupt the body.
                 self.picker.metrics().duplicate_chunks.inc();
+                if let Some(done) = &done {
+                    done.again(&mut self.out);
+                }
                 self.request = RequestSide::Answered(done);
             }
         }
@@ -183,12 +189,10 @@ impl Machine {
         }
     }
 
-    /// The body takes too long: pick without it, and pass on what comes.
-    pub(super) fn request_is_late(&mut self, now: Now) {
+    /// The body comes too late, or not at all: pick without it, and pass on what comes.
+    pub(super) fn request_is_late(&mut self, cause: EarlyLabel, now: Now) {
         match self.request.take() {
-            RequestSide::Keeping { due, head, body, .. } => {
-                self.pick_without_body(due, &head, body, EarlyLabel::Slow, now);
-            }
+            RequestSide::Keeping { due, head, body, .. } => self.pick_without_body(due, &head, body, cause, now),
             other => self.request = other,
         }
     }
@@ -196,7 +200,9 @@ impl Machine {
     /// The body is complete: read it, pick, answer, pass it on; `end` flags its last piece.
     fn decide(&mut self, due: HeadersDue<ToEndpoint>, head: RequestHead, body: KeptBody, end: bool, now: Now) {
         let answer = body.read(|bytes| {
-            with_prompt(bytes, |prompt| self.pick(&head, &Seen::Prompt(prompt, bytes.len()), false, now))
+            with_content(head.api(), bytes, |content| {
+                self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
+            })
         });
         let Some(answer) = answer else { return };
         let mut due = due.answer(&mut self.out, answer, true);
@@ -241,12 +247,22 @@ impl Machine {
     /// A response that has begun, a local reply of the gateway for one, leaves nothing to pick and nothing to
     /// refuse: the rest of the request passes.
     fn pick(&mut self, head: &RequestHead, seen: &Seen<'_>, no_body: bool, now: Now) -> Option<RequestAnswer> {
+        let strip = head.strip.clone();
         if self.response.has_begun() {
-            return Some(RequestAnswer { destination: None, strip: head.strip.clone() });
+            return Some(RequestAnswer { strip, ..RequestAnswer::default() });
         }
-        if matches!(seen, Seen::Prompt(None, 1..)) {
-            self.picker.metrics().malformed_bodies.inc();
+        let config = self.picker.config().clone();
+        if let Seen::Content(content, bytes) = seen {
+            self.identity.settle(content.session, config.sessions.generate);
+            if content.prompt.is_none() && *bytes > 0 {
+                self.picker.metrics().malformed_bodies.inc();
+            }
+            if let Some(fault) = content.fault.filter(|_| config.limits.strict) {
+                self.refuse(400, RefusalLabel::Invalid, format!("{fault} (limits.strict)"), None);
+                return None;
+            }
         }
+        self.identity.settle(None, config.sessions.generate);
         let mut request = self.facts(head, seen);
         if no_body {
             request.unread_bytes = Some(0);
@@ -256,39 +272,50 @@ impl Machine {
                 if self.options.explain_header {
                     self.explanation = Some(picked.decision().to_string().into());
                 }
-                let answer =
-                    RequestAnswer { destination: Some(picked.destination().into()), strip: head.strip.clone() };
+                let destination = Some(picked.destination().into());
                 self.picked = Some(picked);
-                Some(answer)
+                Some(RequestAnswer { destination, clear_route_cache: self.options.clear_route_cache, strip })
             }
-            Err(refusal @ Refusal::NoEndpoints) => {
-                self.refuse(503, RefusalLabel::NoEndpoints, refusal.to_string());
+            Err(refusal) => {
+                let (status, label, retry_after) = sentence(&refusal);
+                self.refuse(status, label, refusal.to_string(), retry_after);
                 None
             }
         }
     }
 
-    fn facts<'a>(&self, head: &'a RequestHead, seen: &Seen<'a>) -> Request<'a> {
+    fn facts<'a>(&'a self, head: &'a RequestHead, seen: &Seen<'a>) -> Request<'a> {
         let (prompt, unread_bytes) = match *seen {
-            Seen::Prompt(Some(prompt), _) => (Some(prompt), None),
-            Seen::Prompt(None, bytes) => (None, Some(bytes as u64)),
+            Seen::Content(Content { prompt: Some(prompt), .. }, _) => (Some(prompt), None),
+            Seen::Content(_, bytes) => (None, Some(bytes as u64)),
             Seen::Nothing => (None, head.content_length),
         };
         Request {
             id: head.id.as_deref(),
-            session_id: head.identity.id.as_deref(),
-            session_source: head.identity.source,
+            session: self.identity.hint(),
+            subset: self.subset.as_ref(),
             prompt,
             unread_bytes,
         }
     }
 
-    fn meet(&mut self, head: &RequestHead) {
+    fn meet(&mut self, head: &mut RequestHead) {
         let metrics = self.picker.metrics();
         if head.identity.invalid {
             metrics.invalid_session_ids.inc();
         }
+        metrics.repeated_session_headers.inc_by(head.identity.repeated);
         metrics.stripped_headers.inc_by(head.strip.len() as u64);
-        self.identity = Some(head.identity.clone());
+        self.identity = std::mem::take(&mut head.identity);
+        self.is_grpc = head.is_grpc;
+        self.met = true;
+    }
+}
+
+/// How a refusal is told: status, reason, and when to come back.
+fn sentence(refusal: &Refusal) -> (u16, RefusalLabel, Option<Duration>) {
+    match *refusal {
+        Refusal::NoEndpoints | Refusal::Subset => (503, RefusalLabel::NoEndpoints, None),
+        Refusal::Saturated { retry_after, .. } => (429, RefusalLabel::Saturated, Some(retry_after)),
     }
 }

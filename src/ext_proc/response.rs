@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use crate::metrics::EarlyLabel;
 use crate::model::Now;
 use crate::pick::{Head, Usage};
 
@@ -55,6 +56,10 @@ impl ResponseSide {
 
 impl Machine {
     pub(super) fn response_headers(&mut self, head: ResponseHead, served: Option<SocketAddr>, end: bool, now: Now) {
+        if self.observing {
+            // No more of the request will come, if any of its body was ever to.
+            self.request_is_late(EarlyLabel::BodyMode, now);
+        }
         let due = match self.response.take() {
             ResponseSide::Start(due) => due,
             under_way => {
@@ -64,7 +69,13 @@ impl Machine {
         };
         if let Some(picked) = &mut self.picked {
             picked.answered(
-                Head { status: head.status, served, is_event_stream: head.is_event_stream, origin: head.origin() },
+                Head {
+                    status: head.status,
+                    served,
+                    is_event_stream: head.is_event_stream,
+                    origin: head.origin(),
+                    is_steered: !self.observing,
+                },
                 now,
             );
         }
@@ -91,6 +102,9 @@ impl Machine {
             ResponseSide::Passing(due, usage) => (due, usage),
             ResponseSide::Answered(done, usage) => {
                 self.picker.metrics().duplicate_chunks.inc();
+                if let Some(done) = &done {
+                    done.again(&mut self.out);
+                }
                 self.response = ResponseSide::Answered(done, usage);
                 return;
             }

@@ -102,6 +102,8 @@ pub struct Decision {
     pub reason: Reason,
     /// Where the session id came from.
     pub session: SessionSource,
+    /// The header or body field that held it, if a client sent one.
+    pub session_field: Option<Box<str>>,
     /// The model that the request named, if its body was read.
     pub model: Option<Box<str>>,
     /// Estimated tokens of the prompt.

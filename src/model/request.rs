@@ -2,7 +2,8 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::session::SessionSource;
+use super::session::SessionHint;
+use super::subset::Subset;
 
 /// The moment of an event, on both clocks; read once at the edge and passed down.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +26,10 @@ impl Now {
 pub struct Request<'a> {
     /// The gateway's `x-request-id`, by which people find the decision again.
     pub id: Option<&'a str>,
-    /// A valid session id, from the client or generated.
-    pub session_id: Option<&'a str>,
-    /// Where that id came from.
-    pub session_source: SessionSource,
+    /// What it says of its session.
+    pub session: SessionHint<'a>,
+    /// The endpoints that the gateway allows; `None` allows all.
+    pub subset: Option<&'a Subset>,
     /// The prompt, where the body was read and understood.
     pub prompt: Option<Prompt<'a>>,
     /// Bytes of a body that was not read, if known.
@@ -40,20 +41,54 @@ pub struct Request<'a> {
 pub struct Prompt<'a> {
     /// The model or LoRA adapter that the body names; empty where it names none.
     pub model: &'a str,
-    /// The prompt's bytes in the order in which engines render them: tools, then messages or prompt.
-    pub parts: [&'a [u8]; 2],
+    /// What separates this client's blocks from those of others in the engine (`cache_salt`); empty where it
+    /// names none.
+    pub salt: &'a str,
+    /// The prompt in the order in which engines render it: tools, then system, then messages or prompt.
+    pub parts: &'a [Part<'a>],
+    /// What its bytes stand for.
+    pub unit: Unit,
     /// Whether the answer is asked for as a stream, so that its first byte marks the end of prefill.
     pub streams: bool,
 }
 
+/// A piece of a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Bytes as the client wrote them.
+    Bytes(&'a [u8]),
+    /// An image, a recording, a film or a file: the hash of its data or of its address. It counts a fixed
+    /// number of tokens, whatever its size.
+    Media(u64),
+}
+
+/// What a prompt's bytes stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Text: bytes per token are learned.
+    #[default]
+    Text,
+    /// Token ids of [`TOKEN_ID_BYTES`] each.
+    TokenIds,
+}
+
+/// Bytes of one token id, in little endian.
+pub const TOKEN_ID_BYTES: usize = 4;
+
 impl Prompt<'_> {
-    /// Bytes of all parts.
-    pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.len()).sum()
+    /// Bytes of all parts; each medium counts as `media_bytes`.
+    pub fn len(&self, media_bytes: usize) -> usize {
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Bytes(bytes) => bytes.len(),
+                Part::Media(_) => media_bytes,
+            })
+            .sum()
     }
 
-    /// Whether there is nothing to hash.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Whether it says how many bytes make a token: only plain text does, whose tokens are all its own.
+    pub fn is_telling(&self) -> bool {
+        self.unit == Unit::Text && self.parts.iter().all(|part| matches!(part, Part::Bytes(_)))
     }
 }

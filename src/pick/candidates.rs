@@ -1,19 +1,23 @@
 //! From the pool to the candidates of one request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{Affinity, PickerConfig};
-use crate::model::{EndpointId, Reason};
+use crate::model::{EndpointId, Reason, Request};
 use crate::routing::{Candidate, PickContext};
 use crate::state::{Member, PoolSnapshot};
 
-use super::{KnownSession, Picker};
+use super::{KnownSession, Picker, Refusal};
+
+/// A client is never told to stay away for longer: a queue estimate is no better than that.
+const LONGEST_RETRY_SECONDS: f64 = 60.0;
 
 /// One request's view of the pool.
 pub(super) struct Choices<'a> {
     pub picker: &'a Picker,
     pub pool: &'a PoolSnapshot,
     pub config: &'a PickerConfig,
+    pub request: &'a Request<'a>,
     pub session: KnownSession,
     /// The session's home, where it is live.
     pub home: Option<EndpointId>,
@@ -28,8 +32,7 @@ impl Choices<'_> {
     /// request is worth more than a drain. With `hard` affinity a live home is the only candidate.
     pub fn collect(&self, depths: &[u32], candidates: &mut Vec<Candidate>, now: Instant) {
         candidates.clear();
-        let eligible = |(_, member): &(u32, &Member)| member.endpoint.is_eligible();
-        let members = || (0u32..).zip(self.pool.members()).filter(eligible);
+        let members = || (0u32..).zip(self.pool.members()).filter(|(_, member)| may_serve(member, self.request));
         let is_home = |member: &Member| Some(member.id) == self.home;
         if self.config.sessions.affinity == Affinity::Hard && self.home.is_some() {
             candidates
@@ -44,6 +47,29 @@ impl Choices<'_> {
         if candidates.is_empty() {
             candidates.extend(members().map(|(at, it)| self.candidate(at, it, depths, now)));
         }
+    }
+
+    /// Why there is no candidate.
+    pub fn nobody(&self) -> Refusal {
+        let eligible = self.pool.members().iter().any(|member| member.endpoint.is_eligible());
+        if eligible { Refusal::Subset } else { Refusal::NoEndpoints }
+    }
+
+    /// Refuses where every endpoint that takes this request has too much waiting already.
+    pub fn refuse_if_saturated(&self) -> Result<(), Refusal> {
+        let Some(limit) = self.config.limits.waiting_tokens_per_endpoint else { return Ok(()) };
+        let takes = |it: &&Member| may_serve(it, self.request) && (!it.endpoint.draining || Some(it.id) == self.home);
+        let takers = self.pool.members().iter().filter(takes);
+        // Seconds until the first of them is below the limit.
+        let waits = takers.map(|member| {
+            let over = member.load.waiting_tokens(self.picker.estimates.uncached_tokens()) - limit as f64;
+            over / member.load.prefill_speed()
+        });
+        let wait = waits.fold(f64::INFINITY, f64::min);
+        if wait <= 0.0 || wait.is_infinite() {
+            return Ok(());
+        }
+        Err(Refusal::Saturated { limit, retry_after: Duration::from_secs_f64(wait.min(LONGEST_RETRY_SECONDS)) })
     }
 
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
@@ -93,6 +119,7 @@ impl Choices<'_> {
             // Held blocks are worth as much as the chance that their engine answers.
             uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
             is_home: Some(member.id) == self.home,
+            is_parents_home: Some(member.id) == self.session.parent_home,
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
         }
     }
@@ -112,4 +139,9 @@ impl Choices<'_> {
         let blocks = depths.get(member.id.slot as usize).copied().unwrap_or(0);
         (f64::from(blocks) * self.block_tokens).min(self.prompt_tokens)
     }
+}
+
+/// Whether an endpoint is in service and the gateway allows it for this request.
+pub(super) fn may_serve(member: &Member, request: &Request<'_>) -> bool {
+    member.endpoint.is_eligible() && request.subset.is_none_or(|subset| subset.admits(member.endpoint.address))
 }

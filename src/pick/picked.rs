@@ -31,6 +31,8 @@ pub struct Picked {
 pub(super) struct Facts {
     /// The session to bind once the endpoint has answered.
     pub session: Option<SessionKey>,
+    /// Whether the session ends with this request.
+    pub ends: bool,
     pub old_home: Option<EndpointId>,
     /// The prompt's blocks, of which the endpoint already held the first `matched`.
     pub chain: Box<[u64]>,
@@ -52,6 +54,8 @@ pub struct Head {
     pub is_event_stream: bool,
     /// Who made this answer.
     pub origin: Origin,
+    /// Whether the gateway goes where it is told. One that only lets us watch goes its own way.
+    pub is_steered: bool,
 }
 
 /// Who made an answer.
@@ -112,7 +116,7 @@ impl Picked {
         &self.decision
     }
 
-    /// The destination header's value: `ip:port`.
+    /// The destination header's value: `ip:port`, or a list of them.
     pub fn destination(&self) -> &str {
         &self.destination
     }
@@ -135,7 +139,7 @@ impl Picked {
         let picker = Arc::clone(&self.picker);
         let pool = picker.pool.load();
         if let Some(served) = head.served.and_then(|address| pool.at(address)) {
-            self.move_to(served, now);
+            self.move_to(served, head.is_steered, now);
         }
         let outcome = outcome(head);
         if let Some(outcome) = outcome {
@@ -171,7 +175,10 @@ impl Picked {
         if let (Some(first), true) = (self.first_byte, self.first_byte_tells) {
             estimates.decoded(now.instant.saturating_duration_since(first));
         }
-        if let Some(session) = self.facts.session.filter(|_| self.bound) {
+        let Some(session) = self.facts.session.filter(|_| self.bound) else { return };
+        if self.facts.ends {
+            self.picker.sessions.end(session);
+        } else {
             let tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
             self.picker.sessions.answered(session, self.booking.endpoint(), tokens, now.instant);
         }
@@ -188,14 +195,16 @@ impl Picked {
         Detached { booking: self.booking, first_byte, until }
     }
 
-    fn move_to(&mut self, served: &Member, now: Now) {
+    fn move_to(&mut self, served: &Member, is_steered: bool, now: Now) {
         if served.id == self.booking.endpoint() {
             return;
         }
         let picker = &self.picker;
         picker.metrics.served_elsewhere.inc();
-        // The gateway goes elsewhere only after the picked endpoint has failed it.
-        self.booking.load().count(Outcome::Failed, now.instant);
+        if is_steered {
+            // The gateway goes elsewhere only after the picked endpoint has failed it.
+            self.booking.load().count(Outcome::Failed, now.instant);
+        }
         let pool = picker.pool.load();
         if let Some(picked) = pool.get(self.booking.endpoint()) {
             picker.index.retract(&picked.lane, &self.facts.chain[self.facts.matched..]);

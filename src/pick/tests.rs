@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{ConfigWriter, live};
-use crate::model::{Endpoint, Prompt};
+use crate::model::{Endpoint, Part, Prompt, SessionHint};
 use crate::state::{PoolWriter, pool};
 use std::time::{Duration, SystemTime};
 
@@ -26,17 +26,19 @@ fn world(names: &[&str]) -> World {
     World { picker: Arc::new(picker), writer, config, now }
 }
 
+/// Leaks a few bytes, so that a prompt can be made in one line.
 fn prompt(text: &[u8]) -> Prompt<'_> {
-    Prompt { model: "m", parts: [text, &[]], streams: true }
+    Prompt { model: "m", salt: "", parts: vec![Part::Bytes(text)].leak(), unit: Unit::Text, streams: true }
 }
 
 fn request<'a>(session: Option<&'a str>, prompt: Option<Prompt<'a>>) -> Request<'a> {
     let source = if session.is_some() { SessionSource::Header } else { SessionSource::None };
-    Request { id: None, session_id: session, session_source: source, prompt, unread_bytes: None }
+    let session = SessionHint { id: session, source, ..SessionHint::default() };
+    Request { id: None, session, subset: None, prompt, unread_bytes: None }
 }
 
 fn ok() -> Head {
-    Head { status: 200, served: None, is_event_stream: true, origin: Origin::Endpoint }
+    Head { status: 200, served: None, is_event_stream: true, origin: Origin::Endpoint, is_steered: true }
 }
 
 impl World {
@@ -104,13 +106,8 @@ fn a_returning_session_goes_home_and_says_so() {
 fn a_generated_id_is_not_stored_until_it_comes_back() {
     let world = world(&["r1", "r2"]);
     let text = vec![b'x'; 2_000];
-    let generated = Request {
-        id: None,
-        session_id: Some("g"),
-        session_source: SessionSource::Generated,
-        prompt: Some(prompt(&text)),
-        unread_bytes: None,
-    };
+    let session = SessionHint { id: Some("g"), source: SessionSource::Generated, ..SessionHint::default() };
+    let generated = Request { session, ..request(None, Some(prompt(&text))) };
     let mut picked = world.picker.pick(&generated, world.now).expect("eligible");
     picked.answered(ok(), world.now);
     let first = picked.decision().endpoint.to_string();
@@ -220,7 +217,7 @@ fn an_endpoint_that_fails_fast_does_not_attract_the_traffic() {
         if &*picked.decision().endpoint == "r1" {
             sent += 1;
             picked.answered(
-                Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway },
+                Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway, is_steered: true },
                 world.now,
             );
         } else {
@@ -237,7 +234,8 @@ fn a_failing_home_is_gone_after_three_connection_failures_and_back_after_a_succe
     world.configure(|config| config.sessions.affinity = Affinity::Hard);
     let text = vec![b'x'; 2_000];
     let (home, _) = world.turn(Some("s"), Some(&text), 0);
-    let unreachable = Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway };
+    let unreachable =
+        Head { status: 503, served: None, is_event_stream: false, origin: Origin::Gateway, is_steered: true };
     for _ in 0..3 {
         let mut picked = world.pick(Some("s"), Some(&text));
         assert_eq!(*picked.decision().endpoint, *home);
@@ -306,7 +304,7 @@ fn a_gateways_own_limits_are_nobodys_failure() {
     let world = world(&["r1"]);
     for (status, origin) in [(503, Origin::Overload), (413, Origin::Gateway), (408, Origin::Gateway)] {
         let mut picked = world.pick(None, Some(b"x"));
-        picked.answered(Head { status, served: None, is_event_stream: false, origin }, world.now);
+        picked.answered(Head { status, served: None, is_event_stream: false, origin, is_steered: true }, world.now);
     }
     assert_eq!(world.picker.endpoints(world.now.instant)[0].failure_share, 0.0);
 }
@@ -335,7 +333,7 @@ fn an_answer_that_comes_late_moves_no_session_back() {
     let mut quick = world.pick(Some("s"), Some(&text));
     quick.answered(Head { served: Some(endpoint(other).address), ..ok() }, world.now);
     slow.answered(ok(), world.now);
-    let key = world.picker.digest.key("", "m", "s");
+    let key = world.picker.digest.key(SessionClass::Session, "", "m", "s");
     let home = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60)).expect("bound").home;
     assert_eq!(&*world.picker.pool.load().get(home).expect("in the pool").endpoint.name, other);
 }

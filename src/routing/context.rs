@@ -17,6 +17,8 @@ pub struct Candidate {
     pub uncached_tokens: f64,
     /// Whether the session lives there.
     pub is_home: bool,
+    /// Whether the session lives there that a new one was started from; it decides ties only.
+    pub is_parents_home: bool,
     /// Charged for recent failures, in tokens.
     pub penalty: f64,
 }

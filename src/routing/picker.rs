@@ -70,9 +70,9 @@ fn winner(context: &PickContext<'_>, block_cost: f64, scored: &[Scored]) -> Opti
     let fewest = tied().map(|scored| candidate(scored).in_flight).min()?;
     tied()
         .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest))
-        .map(|scored| (rendezvous_score(context, candidate(scored)), scored))
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, winner)| *winner)
+        .map(|scored| (candidate(scored).is_parents_home, rendezvous_score(context, candidate(scored)), scored))
+        .max_by(|(first, a, _), (second, b, _)| first.cmp(second).then(a.total_cmp(b)))
+        .map(|(_, _, winner)| *winner)
 }
 
 fn clearly_busier(in_flight: u32, fewest: u32) -> bool {

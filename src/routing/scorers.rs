@@ -30,6 +30,7 @@ pub(super) mod fixtures {
             in_flight: 0,
             uncached_tokens: 1000.0,
             is_home: false,
+            is_parents_home: false,
             penalty: 0.0,
         }
     }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::model::{EndpointId, SessionKey};
 
-pub use digest::SessionDigest;
+pub use digest::{SessionClass, SessionDigest};
 
 /// An insert into a full table looks at no more than so many entries.
 const INSPECTED_PER_INSERT: usize = 16;
@@ -104,6 +104,11 @@ impl Sessions {
             entry.session.answer_tokens = answer_tokens;
             entry.last_use.fetch_max(self.ticks(now), Relaxed);
         }
+    }
+
+    /// Forgets a session that has ended; its place in the queue goes when its turn comes.
+    pub fn end(&self, key: SessionKey) {
+        self.entries.remove(&key);
     }
 
     /// Sessions kept now.

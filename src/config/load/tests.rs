@@ -23,12 +23,14 @@ sessions:
   affinity: soft
   idleTimeout: 1h
   maxSessions: 1000000
+  catalogue: true
+  tenantHeader: null
 scorers:
   sessionAffinity: {weight: 1}
   prefixLocality: {weight: 2, loadGrowth: 0.05}
   queueDepth: {weight: 1}
-prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
-limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
+prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000, mediaTokens: 1024}
+limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s, waitingTokensPerEndpoint: null, strict: false}
 engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}
 ";
     assert_eq!(parse(text), Ok(Parsed { config: PickerConfig::default(), warnings: vec![] }));

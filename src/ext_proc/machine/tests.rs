@@ -91,7 +91,7 @@ fn chunk(body: &[u8], end: bool) -> HttpBody {
 }
 
 fn routed() -> Reply {
-    Reply::RequestHeaders(RequestAnswer { destination: Some("127.0.0.1:8000".into()), strip: Vec::new() })
+    Reply::RequestHeaders(RequestAnswer { destination: Some("127.0.0.1:8000".into()), ..RequestAnswer::default() })
 }
 
 fn piece(body: &[u8], end: bool) -> BodyReply {
@@ -254,7 +254,7 @@ fn a_response_whose_body_is_not_shown_detaches_its_booking() {
 fn a_buffered_gateway_gets_its_destination_with_the_body() {
     let mut stream = stream(&["r1"], |_| ());
     stream.protocol_config.as_mut().expect("set").request_body_mode = 2;
-    let answer = RequestAnswer { destination: None, strip: vec!["x-gateway-destination-endpoint"] };
+    let answer = RequestAnswer { strip: vec!["x-gateway-destination-endpoint"], ..RequestAnswer::default() };
     assert_eq!(stream.request_headers(CHAT, false), [Reply::RequestHeaders(answer)]);
     let replies = stream.request_body(b"{}", true);
     let [Reply::RequestBody(BodyReply::Continue(Some(answer)))] = replies.as_slice() else { panic!("{replies:?}") };

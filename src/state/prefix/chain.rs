@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use crate::model::Prompt;
+use crate::model::{Part, Prompt};
 
 /// Separates what is hashed here from any other use of XXH3; public, fixed, the same on all replicas.
 const SEED: u64 = 0x686f_6d69_6e67_0001;
@@ -12,51 +12,94 @@ const MAX_BLOCKS: usize = 16_384;
 /// Hashes of a prompt's full blocks, each over its own bytes and all before them.
 pub type Chain = Vec<u64>;
 
-/// Hashes the full blocks of `prompt` into `chain`, seeded with its model.
+/// Cuts bytes into blocks, and chains their hashes.
+struct Blocks<'a> {
+    chain: &'a mut Chain,
+    block_bytes: usize,
+    parent: u64,
+    /// The block that has begun, and how many bytes of it are there.
+    begun: Xxh3,
+    begun_bytes: usize,
+}
+
+/// Hashes the full blocks of `prompt` into `chain`, seeded with its model and salt.
 ///
 /// A part that ends inside a block goes on in the next part; what does not fill a block is not hashed,
-/// as engines reuse only full blocks.
-pub fn hash_prompt(prompt: &Prompt<'_>, block_bytes: usize, chain: &mut Chain) {
+/// as engines reuse only full blocks. A medium is taken for `media_bytes` bytes that repeat its hash.
+pub fn hash_prompt(prompt: &Prompt<'_>, block_bytes: usize, media_bytes: usize, chain: &mut Chain) {
     chain.clear();
-    let mut parent = xxh3_64_with_seed(prompt.model.as_bytes(), SEED);
-    let mut begun = Xxh3::with_seed(parent);
-    let mut begun_bytes = 0;
+    let mut seed = xxh3_64_with_seed(prompt.model.as_bytes(), SEED);
+    if !prompt.salt.is_empty() {
+        seed = xxh3_64_with_seed(prompt.salt.as_bytes(), seed);
+    }
+    let mut blocks = Blocks { chain, block_bytes, parent: seed, begun: Xxh3::with_seed(seed), begun_bytes: 0 };
     for part in prompt.parts {
-        let mut rest = part;
-        if begun_bytes > 0 {
-            let (head, tail) = rest.split_at(rest.len().min(block_bytes - begun_bytes));
-            begun.update(head);
-            begun_bytes += head.len();
-            rest = tail;
-            if begun_bytes < block_bytes {
-                continue;
-            }
-            parent = begun.digest();
-            chain.push(parent);
+        match *part {
+            Part::Bytes(bytes) => blocks.push(bytes),
+            Part::Media(hash) => blocks.push_repeated(hash, media_bytes),
         }
-        let mut blocks = rest.chunks_exact(block_bytes);
-        for block in &mut blocks {
-            if chain.len() >= MAX_BLOCKS {
+    }
+}
+
+impl Blocks<'_> {
+    fn push(&mut self, mut rest: &[u8]) {
+        if self.begun_bytes > 0 {
+            let (head, tail) = rest.split_at(rest.len().min(self.block_bytes - self.begun_bytes));
+            self.begun.update(head);
+            self.begun_bytes += head.len();
+            rest = tail;
+            if self.begun_bytes < self.block_bytes {
                 return;
             }
-            parent = xxh3_64_with_seed(block, parent);
-            chain.push(parent);
+            self.end_block(self.begun.digest());
         }
-        begun = Xxh3::with_seed(parent);
-        begun.update(blocks.remainder());
-        begun_bytes = blocks.remainder().len();
+        let mut whole = rest.chunks_exact(self.block_bytes);
+        for block in &mut whole {
+            if self.chain.len() >= MAX_BLOCKS {
+                break;
+            }
+            self.end_block(xxh3_64_with_seed(block, self.parent));
+        }
+        self.begun = Xxh3::with_seed(self.parent);
+        self.begun.update(whole.remainder());
+        self.begun_bytes = whole.remainder().len();
+    }
+
+    fn push_repeated(&mut self, hash: u64, bytes: usize) {
+        let hash = hash.to_le_bytes();
+        for left in (0..bytes).step_by(hash.len()).map(|done| bytes - done) {
+            self.push(&hash[..left.min(hash.len())]);
+        }
+    }
+
+    fn end_block(&mut self, hash: u64) {
+        if self.chain.len() < MAX_BLOCKS {
+            self.chain.push(hash);
+        }
+        self.parent = hash;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Unit;
     use proptest::prelude::*;
 
-    fn chain(model: &str, parts: [&[u8]; 2], block_bytes: usize) -> Chain {
+    const MEDIA_BYTES: usize = 1000;
+
+    fn prompt<'a>(model: &'a str, parts: &'a [Part<'a>]) -> Prompt<'a> {
+        Prompt { model, salt: "", parts, unit: Unit::Text, streams: false }
+    }
+
+    fn hashed(prompt: &Prompt<'_>, block_bytes: usize) -> Chain {
         let mut chain = Chain::new();
-        hash_prompt(&Prompt { model, parts, streams: false }, block_bytes, &mut chain);
+        hash_prompt(prompt, block_bytes, MEDIA_BYTES, &mut chain);
         chain
+    }
+
+    fn chain(model: &str, parts: [&[u8]; 2], block_bytes: usize) -> Chain {
+        hashed(&prompt(model, &parts.map(Part::Bytes)), block_bytes)
     }
 
     proptest! {
@@ -90,6 +133,28 @@ mod tests {
     fn another_model_shares_nothing() {
         let bytes = [7u8; 1024];
         assert_ne!(chain("a", [&bytes, &[]], 512), chain("b", [&bytes, &[]], 512));
+    }
+
+    #[test]
+    fn another_salt_shares_nothing() {
+        let bytes = [7u8; 1024];
+        let parts = [Part::Bytes(&bytes)];
+        let plain = prompt("m", &parts);
+        let chains = ["", "a", "b"].map(|salt| hashed(&Prompt { salt, ..plain }, 512)[0]);
+        assert!(chains[0] != chains[1] && chains[1] != chains[2] && chains[0] != chains[2]);
+    }
+
+    #[test]
+    fn a_medium_is_itself_and_takes_its_bytes() {
+        let text = [7u8; 600];
+        let with = |medium: u64, rest: &[u8]| {
+            hashed(&prompt("m", &[Part::Bytes(&text), Part::Media(medium), Part::Bytes(rest)]), 100)
+        };
+        let (first, longer, other) = (with(1, b""), with(1, &text), with(2, &text));
+        assert_eq!(first.len(), (text.len() + MEDIA_BYTES) / 100);
+        assert_eq!(longer[..16], first[..]);
+        assert_eq!(other[..6], first[..6], "what stands before it is shared");
+        assert!(other[6..].iter().zip(&longer[6..]).all(|(a, b)| a != b));
     }
 
     #[test]

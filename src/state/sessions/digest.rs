@@ -4,8 +4,15 @@ use crate::model::SessionKey;
 
 /// Separates this use of BLAKE3 from all others.
 const CONTEXT: &str = "homing 2026-11 session digest";
-/// Sessions named by a client; other classes of identity come with later sources.
-const CLASS_SESSION: &str = "session";
+
+/// What an id names; the same id in another class is another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionClass {
+    /// One conversation.
+    Session,
+    /// Requests that belong together and are not one conversation.
+    Group,
+}
 
 /// A keyed digest, the same on all replicas of a pool.
 #[derive(Clone, Debug)]
@@ -19,12 +26,16 @@ impl SessionDigest {
         Self { key: blake3::derive_key(CONTEXT, pool.as_bytes()) }
     }
 
-    /// The key of a session: of its tenant, class and id, and of the model where sessions are kept per model.
+    /// The key of a session: of its class, tenant and id, and of the model where sessions are kept per model.
     ///
     /// Fields are prefixed with their length, so that no two different ones run together.
-    pub fn key(&self, tenant: &str, model: &str, id: &str) -> SessionKey {
+    pub fn key(&self, class: SessionClass, tenant: &str, model: &str, id: &str) -> SessionKey {
+        let class = match class {
+            SessionClass::Session => "session",
+            SessionClass::Group => "group",
+        };
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for field in [CLASS_SESSION, tenant, model, id] {
+        for field in [class, tenant, model, id] {
             hasher.update(&(field.len() as u64).to_le_bytes());
             hasher.update(field.as_bytes());
         }
@@ -40,7 +51,7 @@ mod tests {
 
     #[test]
     fn two_replicas_of_a_pool_agree_and_two_pools_do_not() {
-        let key = |pool: &str| SessionDigest::derived_from(pool).key("", "m", "s-1");
+        let key = |pool: &str| SessionDigest::derived_from(pool).key(SessionClass::Session, "", "m", "s-1");
         assert_eq!(key("a"), key("a"));
         assert_ne!(key("a"), key("b"));
     }
@@ -48,7 +59,16 @@ mod tests {
     #[test]
     fn fields_never_run_together() {
         let digest = SessionDigest::derived_from("pool");
-        assert_ne!(digest.key("ab", "c", "d"), digest.key("a", "bc", "d"));
-        assert_ne!(digest.key("", "m", "x"), digest.key("", "", "mx"));
+        let key = |tenant, model, id| digest.key(SessionClass::Session, tenant, model, id);
+        assert_ne!(key("ab", "c", "d"), key("a", "bc", "d"));
+        assert_ne!(key("", "m", "x"), key("", "", "mx"));
+    }
+
+    #[test]
+    fn a_session_and_a_group_of_one_name_are_two() {
+        let digest = SessionDigest::derived_from("pool");
+        let [session, group] =
+            [SessionClass::Session, SessionClass::Group].map(|class| digest.key(class, "", "m", "x"));
+        assert_ne!(session, group);
     }
 }

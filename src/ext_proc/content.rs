@@ -1,11 +1,14 @@
-//! A borrowed view of an OpenAI body: model and prompt, without a JSON tree.
+//! A borrowed view of a body: model, prompt and session, without a JSON tree.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::Prompt;
+use crate::model::{Part, Prompt, SessionSource, Unit};
+
+use super::api::Api;
 
 /// The fields of chat completions and completions that a pick may depend on. All others are skipped.
 #[derive(Debug, Deserialize)]
@@ -22,16 +25,61 @@ struct Body<'a> {
     prompt: Option<&'a RawValue>,
 }
 
-/// Shows the prompt of `body` to `read`; `None` if there is none that we understand.
+/// What a body says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Content<'a> {
+    /// The prompt, if there is one that we understand.
+    pub prompt: Option<Prompt<'a>>,
+    /// The session that it names.
+    pub session: Option<Named<'a>>,
+    /// Why no engine can take it, as far as we can tell.
+    pub fault: Option<Fault>,
+}
+
+/// A session that a body names.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    /// A valid id.
+    pub id: &'a str,
+    /// What kind of field held it.
+    pub source: SessionSource,
+    /// That field.
+    pub field: &'static str,
+}
+
+/// What is wrong with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is not JSON, or not an object with fields of the right kind.
+    #[error("the request body is not a JSON object with the fields of its API")]
+    Malformed,
+    /// It names no model, and its API asks for one.
+    #[error("the request body names no model")]
+    NoModel,
+}
+
+/// Without the id, so that no log can hold it.
+impl fmt::Debug for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Named").field("source", &self.source).field("field", &self.field).finish_non_exhaustive()
+    }
+}
+
+/// Shows what `body` says to `read`.
 ///
 /// Prompt bytes are the JSON text of `tools`, then of `messages` or `prompt`: the order in which chat
 /// templates render them. A longer conversation has the same bytes in front, which is all that matters.
-pub fn with_prompt<T>(body: &[u8], read: impl FnOnce(Option<Prompt<'_>>) -> T) -> T {
-    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else { return read(None) };
-    let Some(text) = body.messages.or(body.prompt) else { return read(None) };
+pub fn with_content<T>(_api: Api, body: &[u8], read: impl FnOnce(Content<'_>) -> T) -> T {
+    let Ok(body) = serde_json::from_slice::<Body<'_>>(body) else {
+        return read(Content { fault: Some(Fault::Malformed), ..Content::default() });
+    };
+    let fault = body.model.is_none().then_some(Fault::NoModel);
+    let Some(text) = body.messages.or(body.prompt) else { return read(Content { fault, ..Content::default() }) };
     let tools = body.tools.map_or("", RawValue::get);
-    let parts = [open_ended(tools), open_ended(text.get())];
-    read(Some(Prompt { model: body.model.as_deref().unwrap_or_default(), parts, streams: body.stream == Some(true) }))
+    let parts = [open_ended(tools), open_ended(text.get())].map(Part::Bytes);
+    let model = body.model.as_deref().unwrap_or_default();
+    let prompt = Prompt { model, salt: "", parts: &parts, unit: Unit::Text, streams: body.stream == Some(true) };
+    read(Content { prompt: Some(prompt), session: None, fault })
 }
 
 /// Without the closing bracket or quote, which moves on with every turn.
@@ -47,8 +95,12 @@ mod tests {
     /// (model, tools, messages or prompt, streams)
     fn view(body: &str) -> Option<(String, String, String, bool)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        with_prompt(body.as_bytes(), |prompt| {
-            prompt.map(|it| (it.model.to_owned(), text(it.parts[0]), text(it.parts[1]), it.streams))
+        let part = |part: &Part<'_>| match part {
+            Part::Bytes(bytes) => text(bytes),
+            Part::Media(_) => String::new(),
+        };
+        with_content(Api::Unsaid, body.as_bytes(), |content| {
+            content.prompt.map(|it| (it.model.to_owned(), part(&it.parts[0]), part(&it.parts[1]), it.streams))
         })
     }
 
@@ -97,7 +149,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            with_prompt(&bytes, |_| ());
+            with_content(Api::Unsaid, &bytes, |_| ());
         }
     }
 }

@@ -1,0 +1,68 @@
+//! Which API a request speaks, by its path.
+
+/// The APIs whose bodies are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// OpenAI's chat completions.
+    Chat,
+    /// OpenAI's completions.
+    Completions,
+    /// OpenAI's responses.
+    Responses,
+    /// OpenAI's embeddings.
+    Embeddings,
+    /// Anthropic's messages.
+    Messages,
+    /// vLLM's native generate, which takes token ids.
+    VllmGenerate,
+    /// SGLang's native generate.
+    SglangGenerate,
+    /// The gateway shows no path: the body's own shape tells.
+    Unsaid,
+}
+
+/// Ends of paths: gateways put prefixes before them.
+const PATHS: &[(&[u8], Api)] = &[
+    (b"/chat/completions", Api::Chat),
+    (b"/completions", Api::Completions),
+    (b"/responses", Api::Responses),
+    (b"/embeddings", Api::Embeddings),
+    (b"/messages", Api::Messages),
+    (b"/inference/v1/generate", Api::VllmGenerate),
+    (b"/generate", Api::SglangGenerate),
+];
+
+impl Api {
+    /// The API of `path`, with or without a query; `None` if we read none there.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
+        PATHS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| *api)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_known_by_its_end_whatever_stands_before_it() {
+        for (path, api) in [
+            ("/v1/chat/completions", Some(Api::Chat)),
+            ("/team-a/v1/chat/completions?x=1", Some(Api::Chat)),
+            ("/v1/completions", Some(Api::Completions)),
+            ("/v1/responses", Some(Api::Responses)),
+            ("/v1/embeddings", Some(Api::Embeddings)),
+            ("/v1/messages", Some(Api::Messages)),
+            ("/v1/messages?beta=true", Some(Api::Messages)),
+            ("/inference/v1/generate", Some(Api::VllmGenerate)),
+            ("/generate", Some(Api::SglangGenerate)),
+            ("/v1/messages/count_tokens", None),
+            ("/v1/models", None),
+            ("/v1/audio/transcriptions", None),
+            ("/?path=/v1/chat/completions", None),
+            ("", None),
+        ] {
+            assert_eq!(Api::of(path.as_bytes()), api, "{path}");
+        }
+    }
+}
