@@ -8,26 +8,27 @@ mod candidates;
 mod explain;
 mod picked;
 mod reports;
+mod session;
 mod view;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{Affinity, ConfigReader, PickerConfig};
 use crate::metrics::Metrics;
-use crate::model::{
-    Decision, EndpointId, Now, Prompt, Reason, Request, SessionKey, SessionSource, TOKEN_ID_BYTES, Unit,
-};
+use crate::model::{Decision, Now, Prompt, Reason, Request, TOKEN_ID_BYTES, Unit};
 use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, Member, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch, Session,
-    SessionClass, SessionDigest, Sessions, hash_prompt,
+    Booking, Chain, DecisionLog, Estimates, Member, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch,
+    SessionDigest, Sessions, hash_prompt,
 };
+
+use session::{KnownSession, is_bound};
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
 pub use view::EndpointView;
@@ -91,25 +92,6 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// What is known of a request's session.
-#[derive(Clone, Copy, Debug, Default)]
-struct KnownSession {
-    /// Its key, if the request brought or got an id.
-    key: Option<SessionKey>,
-    /// What the table says of it.
-    entry: Option<Session>,
-    /// Where the session lives that a new one was started from.
-    parent_home: Option<EndpointId>,
-}
-
-impl KnownSession {
-    /// Its home, if that is in the pool, in service, allowed and can be reached.
-    fn live_home(&self, pool: &PoolSnapshot, request: &Request<'_>) -> Option<EndpointId> {
-        let member = pool.get(self.entry?.home)?;
-        (candidates::may_serve(member, request) && !member.load.is_gone()).then_some(member.id)
-    }
 }
 
 impl Picker {
@@ -313,26 +295,6 @@ impl Picker {
         }
     }
 
-    fn known_session(&self, config: &PickerConfig, request: &Request<'_>, now: Instant) -> KnownSession {
-        let hint = &request.session;
-        let Some(id) = hint.id else { return KnownSession::default() };
-        // In `hard` mode the pick may come before the body, so the model cannot be part of the key.
-        let model = match (config.sessions.affinity, &request.prompt) {
-            (Affinity::Hard, _) | (_, None) => "",
-            (_, Some(prompt)) => prompt.model,
-        };
-        let class = if hint.source == SessionSource::Group { SessionClass::Group } else { SessionClass::Session };
-        let key = self.digest.key(class, hint.tenant, model, id);
-        if !is_bound(config, request) {
-            return KnownSession { key: Some(key), ..KnownSession::default() };
-        }
-        let find = |key| self.sessions.get(key, now, config.sessions.idle_timeout);
-        let entry = find(key);
-        let parent = hint.parent.filter(|_| entry.is_none());
-        let parent = parent.and_then(|id| find(self.digest.key(SessionClass::Session, hint.tenant, model, id)));
-        KnownSession { key: Some(key), entry, parent_home: parent.map(|parent| parent.home) }
-    }
-
     /// The destination header's value: the winner's address, and those to retry at if the gateway takes a list.
     fn destination(
         &self,
@@ -349,15 +311,6 @@ impl Picker {
         let reachable = members.filter(|member| member.id == winner.id || !member.load.is_gone());
         let list: Vec<&str> = reachable.take(self.max_endpoints).map(|member| &*member.destination).collect();
         list.join(",").into()
-    }
-
-    fn tie_key(&self, session: Option<SessionKey>, chain: &[u64]) -> u64 {
-        match (session, chain.first()) {
-            // The low half of a digest is as good as any other half.
-            (Some(SessionKey(digest)), _) => digest as u64,
-            (None, Some(root)) => *root,
-            (None, None) => self.anonymous.fetch_add(1, Relaxed),
-        }
     }
 
     fn count(&self, request: &Request<'_>, decision: &Decision, prompt_tokens: f64, uncached: f64, cost: f64) {
@@ -382,11 +335,6 @@ impl Picker {
         self.profile.store(Arc::clone(&built));
         built
     }
-}
-
-/// Whether the session of this request is looked up and remembered.
-fn is_bound(config: &PickerConfig, request: &Request<'_>) -> bool {
-    request.session.source.is_bindable() && config.sessions.affinity != Affinity::Off
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 use super::*;
 use crate::config::{ConfigWriter, live};
-use crate::model::{Endpoint, Part, Prompt, SessionHint};
-use crate::state::{PoolWriter, pool};
+use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource};
+use crate::state::{PoolWriter, SessionClass, pool};
 use std::time::{Duration, SystemTime};
+
+mod choices;
+mod kinship;
 
 struct World {
     picker: Arc<Picker>,

@@ -2,11 +2,16 @@ use super::super::answers::{BodyReply, RequestAnswer};
 use super::*;
 use crate::config::{ByteSize, PickerConfig, live};
 use crate::model::Endpoint;
-use crate::state::{PrefixIndex, pool};
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use crate::state::{PoolWriter, PrefixIndex, pool};
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, HttpTrailers, ProtocolConfiguration};
 use std::time::{Duration, SystemTime};
+
+mod modes;
+mod observing;
+mod refusals;
+mod subsets;
 
 const DUPLEX: i32 = 4;
 const CHAT: &[(&str, &str)] = &[(":path", "/v1/chat/completions"), ("x-session-id", "s")];
@@ -17,6 +22,9 @@ struct Stream {
     picker: Arc<Picker>,
     now: Now,
     protocol_config: Option<ProtocolConfiguration>,
+    metadata: Option<Metadata>,
+    observe: bool,
+    pool: PoolWriter,
 }
 
 fn stream(endpoints: &[&str], change: impl FnOnce(&mut PickerConfig)) -> Stream {
@@ -33,7 +41,7 @@ fn stream(endpoints: &[&str], change: impl FnOnce(&mut PickerConfig)) -> Stream 
         response_body_mode: DUPLEX,
         ..ProtocolConfiguration::default()
     });
-    Stream { machine, picker, now, protocol_config }
+    Stream { machine, picker, now, protocol_config, metadata: None, observe: false, pool: writer }
 }
 
 impl Stream {
@@ -41,6 +49,8 @@ impl Stream {
         let message = ProcessingRequest {
             request: Some(request),
             protocol_config: self.protocol_config,
+            metadata_context: self.metadata.clone(),
+            observability_mode: self.observe,
             ..ProcessingRequest::default()
         };
         self.machine.message(message, self.now);

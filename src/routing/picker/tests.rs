@@ -129,3 +129,13 @@ proptest! {
         prop_assert_eq!(won, waiting.iter().copied().map(f64::from).fold(f64::INFINITY, f64::min));
     }
 }
+
+#[test]
+fn among_ties_the_parents_home_wins_and_a_cheaper_one_wins_over_it() {
+    let parents = Candidate { is_parents_home: true, ..candidate(0) };
+    let cheaper = Candidate { uncached_tokens: 0.0, ..candidate(1) };
+    for key in 0..50 {
+        assert_eq!(pick_from(&PickContext { tie_key: key, ..context(&[parents, candidate(1)]) }), 0);
+        assert_eq!(pick_from(&PickContext { tie_key: key, ..context(&[parents, cheaper]) }), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! Observability mode: everything happens but replies.
+
+use super::*;
+use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
+
+const SECOND: &str = "127.0.0.1:9000";
+
+fn observing(change: impl FnOnce(&mut PickerConfig)) -> Stream {
+    let mut stream = stream(&["r1"], change);
+    stream.protocol_config = None;
+    stream.observe = true;
+    stream
+}
+
+fn served_by(address: &str) -> std::collections::HashMap<String, Struct> {
+    let value = Value { kind: Some(Kind::StringValue(address.into())) };
+    let inner = Struct { fields: [("upstream.address".to_owned(), value)].into() };
+    [("envoy.filters.http.ext_proc".to_owned(), inner)].into()
+}
+
+#[test]
+fn a_gateway_that_only_shows_gets_no_reply_and_everything_is_accounted() {
+    let mut stream = observing(|_| ());
+    assert_eq!(stream.request_headers(CHAT, false), []);
+    assert_eq!(stream.request_body(br#"{"model":"m","messages":[]}"#, true), []);
+    assert_eq!(stream.load().1, 1);
+    assert_eq!(stream.response_headers(OK), []);
+    assert_eq!(stream.response_body(b"data: 1", true), []);
+    assert_eq!(stream.load(), (0.0, 0));
+    assert_eq!(stream.machine.on_close(stream.now), Close::Complete);
+    assert_eq!(stream.picker.metrics().observed.get(), 1);
+    assert_eq!(stream.picker.metrics().ended.of(EndLabel::Completed).get(), 1);
+}
+
+#[test]
+fn a_body_that_is_not_shown_is_picked_by_its_headers_when_the_response_comes() {
+    let mut stream = observing(|_| ());
+    stream.request_headers(CHAT, false);
+    assert_eq!(stream.load().1, 0);
+    stream.response_headers(OK);
+    assert_eq!(stream.load().1, 1);
+    stream.response_body(b"", true);
+    assert_eq!(stream.load().1, 0);
+}
+
+#[test]
+fn the_booking_is_where_the_gateway_went_and_nobody_is_blamed_for_it() {
+    let mut stream = observing(|_| ());
+    let second = Endpoint::new("r2", SECOND.parse().expect("an address"));
+    let first = Endpoint::new("r1", ([127, 0, 0, 1], 8000).into());
+    stream.pool.replace(vec![first, Endpoint { weight: 0.0, ..second }]);
+    stream.request_headers(CHAT, true);
+    let message = ProcessingRequest {
+        request: Some(Request::ResponseHeaders(headers(OK, false))),
+        attributes: served_by(SECOND),
+        ..ProcessingRequest::default()
+    };
+    stream.machine.message(message, stream.now);
+    let views = stream.picker.endpoints(stream.now.instant);
+    assert_eq!(views.iter().map(|view| view.in_flight).collect::<Vec<_>>(), [0, 1]);
+    assert!(views.iter().all(|view| view.failure_share == 0.0));
+    assert_eq!(stream.picker.metrics().served_elsewhere.get(), 1);
+}
+
+#[test]
+fn nothing_is_refused_and_no_stream_is_ended() {
+    let mut stream = observing(|config| config.limits.request_body = ByteSize(1024));
+    stream.request_headers(CHAT, false);
+    assert_eq!(stream.request_body(&[b'x'; 2000], true), []);
+    assert!(!stream.machine.is_over());
+    assert_eq!(stream.response_headers(OK), []);
+    assert_eq!(stream.picker.metrics().buffered_bytes.get(), 0);
+}
