@@ -1,10 +1,11 @@
-//! The two refusals: nothing is left to send to, and more than anybody wants to keep.
+//! Refusals: nothing is left to send to, too much waits everywhere, more than anybody wants to keep, or nonsense.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::support::prompts::{chat_of_size, with};
-use crate::support::{Answer, Protocol, Reply, World, body, chat, get, post};
+use crate::support::envoy::Options;
+use crate::support::prompts::{chat_of_size, chat_stream, with};
+use crate::support::{Answer, Gate, Protocol, Reply, World, body, chat, engine, get, post, prompt};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -63,6 +64,59 @@ async fn no_limit_counts_for_a_body_that_homing_does_not_read() {
         for request in [unknown, form, packed] {
             let reply = world.connect(protocol).await.exchange(request).await.ok();
             assert_eq!(reply.json()["length"], 1_000_000);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grpc_client_is_refused_with_a_grpc_status() {
+    for mode in ["FULL_DUPLEX_STREAMED", "NONE", "BUFFERED"] {
+        let envoy = Options { body_modes: [mode, "FULL_DUPLEX_STREAMED"], ..Options::default() };
+        let world = World::builder(0).envoy(envoy).start().await;
+        let mut request = post("/inference.GRPCInferenceService/ModelInfer", body::full(vec![0, 0, 0, 0, 1, 7]));
+        request.headers_mut().insert("content-type", "application/grpc".parse().expect("a value"));
+        request.headers_mut().insert("te", "trailers".parse().expect("a value"));
+        let reply = world.connect(Protocol::Http2).await.exchange(request).await;
+        assert_eq!(reply.header("grpc-status"), "14", "UNAVAILABLE in {mode}: {reply:?}");
+        assert!(reply.header("grpc-message").contains("no endpoint"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_saturated_pool_sheds_with_429_and_takes_requests_again_once_tokens_flow() {
+    let world = World::builder(2).config("limits: {waitingTokensPerEndpoint: 100}").start().await;
+    let gate = Gate::closed();
+    let answer = Answer::Events { events: engine::events(2), gate: gate.clone() };
+    world.engines.iter().for_each(|engine| engine.answer(answer.clone()));
+    let mut held = Vec::new();
+    for seed in ["one", "two"] {
+        let mut connection = world.connect(Protocol::Http1).await;
+        let request = chat_stream(None, &prompt(seed, 2_000), "hello");
+        held.push(tokio::spawn(async move { connection.exchange(request).await }));
+        world.homing.books(held.len() as u64).await;
+    }
+    let reply = world.chat(None, "short", "hello").await;
+    assert_refusal(&reply, StatusCode::TOO_MANY_REQUESTS, "rejected-saturated");
+    let seconds: u64 = reply.header("retry-after").parse().expect("whole seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    gate.open();
+    for exchange in held {
+        exchange.await.expect("it was answered").ok();
+    }
+    world.engines.iter().for_each(|engine| engine.answer(Answer::Completion));
+    world.chat(None, "short", "hello").await.ok();
+}
+
+#[tokio::test]
+async fn a_body_that_no_engine_takes_is_a_400_in_strict_mode_and_the_engines_to_judge_without() {
+    for (config, status) in [("limits: {strict: true}", StatusCode::BAD_REQUEST), ("limits: {}", StatusCode::OK)] {
+        let world = World::builder(1).config(config).start().await;
+        for sent in [r#"{"messages": ["#, r#"{"messages": []}"#] {
+            let reply = world.exchange(post("/v1/chat/completions", body::full(sent))).await;
+            assert_eq!(reply.status, status, "{sent}");
+            if status == StatusCode::BAD_REQUEST {
+                assert_refusal(&reply, status, "invalid-request");
+            }
         }
     }
 }

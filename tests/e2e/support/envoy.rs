@@ -36,6 +36,12 @@ pub struct Options {
     pub buffer_limit: Option<u32>,
     /// Whether it speaks TLS to the picker, without verifying it, as gateways do.
     pub tls: bool,
+    /// The subset hint that it gives the picker with every request.
+    pub subset: Option<Value>,
+    /// Whether it only shows its requests to the picker, and waits for nothing.
+    pub observability: bool,
+    /// How often it tries again where an engine refuses or fails.
+    pub retries: u32,
 }
 
 impl Default for Options {
@@ -45,6 +51,9 @@ impl Default for Options {
             body_modes: ["FULL_DUPLEX_STREAMED"; 2],
             buffer_limit: Some(32 * 1024),
             tls: false,
+            subset: None,
+            observability: false,
+            retries: 0,
         }
     }
 }

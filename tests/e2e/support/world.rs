@@ -19,6 +19,8 @@ pub struct World {
 /// What a [`World`] is made of.
 pub struct Builder {
     engines: usize,
+    adopted: Vec<Engine>,
+    rest: Option<&'static str>,
     pool: Option<Vec<usize>>,
     extra: Vec<Entry>,
     config: Option<String>,
@@ -34,7 +36,16 @@ impl World {
 
     pub fn builder(engines: usize) -> Builder {
         let envoy = Options::default();
-        Builder { engines, pool: None, extra: Vec::new(), config: None, flags: Vec::new(), envoy }
+        Builder {
+            engines,
+            adopted: Vec::new(),
+            rest: None,
+            pool: None,
+            extra: Vec::new(),
+            config: None,
+            flags: Vec::new(),
+            envoy,
+        }
     }
 
     /// A new connection to Envoy.
@@ -88,6 +99,18 @@ impl Builder {
         self
     }
 
+    /// Engines that run already, in front of those that are started.
+    pub fn adopt(mut self, engines: Vec<Engine>) -> Self {
+        self.adopted = engines;
+        self
+    }
+
+    /// All engines are in the endpoints file with weight 0: the gateway knows them, Homing may pick none.
+    pub fn weightless(mut self) -> Self {
+        self.rest = Some("weight: 0");
+        self
+    }
+
     /// One more line in the endpoints file, for an engine that this world does not run.
     pub fn endpoint(mut self, name: &str, address: SocketAddr) -> Self {
         self.extra.push(Entry { name: name.to_owned(), address, rest: None });
@@ -113,13 +136,14 @@ impl Builder {
     }
 
     pub async fn start(self) -> World {
-        let Self { engines: count, pool, extra, config, flags, envoy } = self;
-        let mut engines = Vec::with_capacity(count);
+        let Self { engines: count, adopted, rest, pool, extra, config, flags, envoy } = self;
+        let mut engines = adopted;
         for number in 1..=count {
             engines.push(Engine::start(&format!("r{number}")).await);
         }
         let in_pool = |index: &usize| pool.as_ref().is_none_or(|pool| pool.contains(index));
-        let mut entries: Vec<Entry> = (0..count).filter(in_pool).map(|index| engines[index].entry()).collect();
+        let mut entries: Vec<Entry> =
+            (0..engines.len()).filter(in_pool).map(|index| engines[index].entry_with(rest)).collect();
         entries.extend(extra);
         let homing = Homing::start(&entries, config.as_deref(), &flags).await;
         let addresses: Vec<SocketAddr> = entries.iter().map(|entry| entry.address).collect();

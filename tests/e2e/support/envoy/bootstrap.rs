@@ -19,6 +19,15 @@ pub(super) fn bootstrap(options: &Options, picker: SocketAddr, engines: &[Socket
 }
 
 fn listener(options: &Options) -> Value {
+    let mut route = json!({"cluster": "engines", "timeout": "0s"});
+    if options.retries > 0 {
+        route["retry_policy"] = json!({"retry_on": "5xx,connect-failure", "num_retries": options.retries});
+    }
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    });
+    let filters: Vec<Value> = subset(options).into_iter().chain([ext_proc(options), router]).collect();
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
@@ -26,12 +35,9 @@ fn listener(options: &Options) -> Value {
         "access_log": [access_log()],
         "route_config": {"virtual_hosts": [{
             "name": "engines", "domains": ["*"],
-            "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "engines", "timeout": "0s"}}],
+            "routes": [{"match": {"prefix": "/"}, "route": route}],
         }]},
-        "http_filters": [ext_proc(options), {
-            "name": "envoy.filters.http.router",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-        }],
+        "http_filters": filters,
     });
     json!({
         "name": "gateway",
@@ -41,6 +47,21 @@ fn listener(options: &Options) -> Value {
             "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
         }]}],
     })
+}
+
+/// A filter that gives every request the subset hint, as gateways that route to part of a pool do.
+fn subset(options: &Options) -> Option<Value> {
+    let hint = options.subset.as_ref()?;
+    Some(json!({
+        "name": "envoy.filters.http.set_metadata",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config",
+            "metadata": [{
+                "metadata_namespace": "envoy.lb.subset_hint",
+                "value": {"x-gateway-destination-endpoint-subset": hint},
+            }],
+        },
+    }))
 }
 
 fn ext_proc(options: &Options) -> Value {
@@ -53,8 +74,11 @@ fn ext_proc(options: &Options) -> Value {
             "grpc_service": {"envoy_grpc": {"cluster_name": "picker"}, "timeout": "10s"},
             "message_timeout": "10s",
             "failure_mode_allow": false,
+            "observability_mode": options.observability,
+            // Who really served: nothing else tells a picker that only watches.
+            "response_attributes": if options.observability { vec!["upstream.address"] } else { Vec::new() },
             "metadata_options": {
-                "forwarding_namespaces": {"untyped": ["envoy.lb"]},
+                "forwarding_namespaces": {"untyped": ["envoy.lb", "envoy.lb.subset_hint"]},
                 "receiving_namespaces": {"untyped": ["envoy.lb"]},
             },
             "processing_mode": {
