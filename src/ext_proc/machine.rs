@@ -162,7 +162,7 @@ impl Machine {
             return Close::Complete;
         }
         if self.observing {
-            self.end(EndLabel::Aborted);
+            self.end(if self.response.has_begun() { EndLabel::Detached } else { EndLabel::Aborted });
             return Close::Complete;
         }
         if !self.told && self.request.is_answered() && !self.response.has_begun() {

@@ -151,12 +151,14 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
     let (parts, body) = request.into_parts();
     let bodiless = parts.method == Method::HEAD;
     shared.seen.lock().heads.push(parts.headers);
-    let collected = body.collect().await.map_err(io::Error::other)?;
-    let trailers = collected.trailers().cloned();
-    let recorded = Recorded { body: collected.to_bytes(), trailers };
-    shared.seen.lock().requests.push(recorded.clone());
-
     let answer = shared.answer.lock().clone();
+    let recorded = if matches!(answer, Answer::Early { .. }) {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { record(body, &shared).await });
+        Recorded { body: Bytes::new(), trailers: None }
+    } else {
+        record(body, &shared).await?
+    };
     let mut response = answer.to(&recorded).await?;
     if bodiless {
         // Over HTTP/2 the server would send the body of an answer to HEAD.
@@ -164,4 +166,12 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
     }
     response.headers_mut().insert("x-served-by", shared.name.parse().expect("a plain name"));
     Ok(response)
+}
+
+async fn record(body: Incoming, shared: &Shared) -> io::Result<Recorded> {
+    let collected = body.collect().await.map_err(io::Error::other)?;
+    let trailers = collected.trailers().cloned();
+    let recorded = Recorded { body: collected.to_bytes(), trailers };
+    shared.seen.lock().requests.push(recorded.clone());
+    Ok(recorded)
 }

@@ -24,6 +24,8 @@ pub enum Answer {
     After(Duration),
     /// Events, each waiting at the gate.
     Events { events: Vec<Bytes>, gate: Gate },
+    /// Events as above, of which the first may leave before the request has arrived.
+    Early { events: Vec<Bytes>, gate: Gate },
     /// One event, and nothing after it for ever.
     FirstEvent(Bytes),
     /// Events as above, but the connection breaks after the last.
@@ -49,7 +51,9 @@ impl Answer {
                 tokio::time::sleep(time).await;
                 completion(&request.body)
             }
-            Self::Events { events, gate } => event_stream(body::gated(events, gate, false)),
+            Self::Events { events, gate } | Self::Early { events, gate } => {
+                event_stream(body::gated(events, gate, false))
+            }
             Self::FirstEvent(event) => event_stream(body::unfinished(event)),
             Self::EventsThenReset { events, gate } => event_stream(body::gated(events, gate, true)),
             Self::Reset => return Err(io::Error::other("reset on purpose")),
