@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{
     HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProtocolConfiguration,
 };
+use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use homing::config;
 use homing::ext_proc::{BodyReply, Budget, Machine, Options, Reply};
 use homing::model::{Endpoint, Now};
@@ -56,6 +57,15 @@ pub fn engine_metrics(data: &[u8]) {
 /// A stream survives messages in any order, answers each direction in order, passes on no other bytes than came,
 /// and leaves no booking behind. Each byte of `data` is a message, a passing of time, or the end.
 pub fn stream(data: &[u8]) {
+    exchange(data, false);
+}
+
+/// A stream that the gateway only shows gets no reply, whatever comes, and leaves no booking behind.
+pub fn shown_stream(data: &[u8]) {
+    exchange(data, true);
+}
+
+fn exchange(data: &[u8], observability_mode: bool) {
     let [setting, steps @ ..] = data else { return };
     let (picker, pool) = picker(usize::from(setting >> 6));
     let mut machine = Machine::new(
@@ -106,14 +116,25 @@ pub fn stream(data: &[u8]) {
                 break;
             }
         };
-        machine.message(ProcessingRequest { request, protocol_config, ..ProcessingRequest::default() }, now);
+        let metadata_context = (step & 0x60 == 0x60).then(|| subset(step));
+        let message = ProcessingRequest {
+            request,
+            protocol_config,
+            metadata_context,
+            observability_mode,
+            ..ProcessingRequest::default()
+        };
+        machine.message(message, now);
         while let Some(reply) = machine.next_reply() {
+            assert!(!observability_mode, "nobody waits for {reply:?}");
             hold_order(reply, &mut to_endpoint, &mut to_client);
         }
         assert!(booked(&pool) <= 1);
     }
-    to_endpoint.settle();
-    to_client.settle();
+    if !observability_mode {
+        to_endpoint.settle();
+        to_client.settle();
+    }
     drop(machine.take_detached());
     drop(machine);
     assert_eq!(booked(&pool), 0, "a booking leaked");
@@ -202,6 +223,19 @@ fn picker(endpoints: usize) -> (Arc<Picker>, PoolReader) {
 
 fn booked(pool: &PoolReader) -> u32 {
     pool.load().members().iter().map(|member| member.load.booked_requests()).sum()
+}
+
+/// A subset hint: of all, of one, of nobody, or of an odd type.
+fn subset(step: u8) -> Metadata {
+    let kind = match step % 4 {
+        0 => Kind::StringValue("127.0.0.1".into()),
+        1 => Kind::StringValue("127.0.0.1:8000".into()),
+        2 => Kind::StringValue(String::new()),
+        _ => Kind::BoolValue(true),
+    };
+    let told =
+        Struct { fields: [("x-gateway-destination-endpoint-subset".to_owned(), Value { kind: Some(kind) })].into() };
+    Metadata { filter_metadata: [("envoy.lb.subset_hint".to_owned(), told)].into(), ..Metadata::default() }
 }
 
 fn headers(pairs: &[(&str, &str)], end: bool) -> HttpHeaders {

@@ -72,6 +72,11 @@ proptest! {
     fn stream_claims_hold_in_any_order_of_messages(data in vec(any::<u8>(), 1..40)) {
         claims::stream(&data);
     }
+
+    #[test]
+    fn shown_stream_claims_hold_in_any_order_of_messages(data in vec(any::<u8>(), 1..40)) {
+        claims::shown_stream(&data);
+    }
 }
 
 #[test]

@@ -115,7 +115,6 @@ fn immediate(refusal: &Refusal) -> ImmediateResponse {
         grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_code(*status) as u32 }),
         body: body.to_string().into_bytes(),
         details: format!("homing_{}", reason.replace('-', "_")),
-        ..ImmediateResponse::default()
     }
 }
 
