@@ -10,6 +10,7 @@ mod bookings;
 mod command_line;
 mod control;
 mod degraded;
+mod dialects;
 mod drain;
 mod early_answers;
 mod events;
