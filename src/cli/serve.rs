@@ -1,5 +1,6 @@
 //! `homing serve`: wires sources, picker, stream and ports, and stays until it is told to go.
 
+mod inspect;
 mod pages;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +25,7 @@ use crate::sources::engine_metrics::{self, Target};
 use crate::sources::{config_file, endpoints_file};
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
 
+use self::inspect::LastRead;
 use super::logging::{self, LogFormat};
 
 /// Replicas that read the same file serve the same pool.
@@ -56,7 +58,7 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 9090)]
     metrics_port: u16,
 
-    /// The port of /decisions, /endpoints and /config, on loopback.
+    /// The port of /decisions, /endpoints and /config and of gRPC for `homing explain`, on loopback.
     #[arg(long, value_name = "PORT", default_value_t = 9004)]
     admin_port: u16,
 
@@ -126,13 +128,14 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let starting = readiness.block("start");
     let metrics = Arc::new(Metrics::new());
 
-    let config = follow_config(config_file, &metrics).await?;
+    let last_read = Arc::new(LastRead::new(config_file.as_deref()));
+    let config = follow_config(config_file, &metrics, &last_read).await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     follow_endpoints(endpoints_file, writer, &metrics).await?;
     let picker =
         Arc::new(Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now()));
-    tokio::spawn(ask_engines(pool, config, Arc::clone(&picker)));
+    tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
     let acceptor = secure_serving
         .then(|| {
@@ -159,7 +162,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         }
     });
     tokio::spawn(http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
-    tokio::spawn(http::serve(admin, pages::admin(picker)));
+    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config, last_read));
+    tokio::spawn(http::serve_with_grpc(admin, pages::admin(picker), inspected));
 
     drop(starting);
     tracing::info!("ready");
@@ -169,15 +173,20 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads the configuration and goes on following its file; the defaults where there is none.
-async fn follow_config(file: Option<PathBuf>, metrics: &Arc<Metrics>) -> anyhow::Result<ConfigReader> {
+async fn follow_config(
+    file: Option<PathBuf>,
+    metrics: &Arc<Metrics>,
+    last_read: &Arc<LastRead>,
+) -> anyhow::Result<ConfigReader> {
     let Some(path) = file else { return Ok(config::live(PickerConfig::default()).0) };
     let (initial, file) =
         config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
     metrics.config_reloads.of(Taken::Good).inc();
     let (reader, writer) = config::live(initial);
-    let metrics = Arc::clone(metrics);
+    let (metrics, last_read) = (Arc::clone(metrics), Arc::clone(last_read));
     tokio::spawn(file.follow(writer, move |read| {
         metrics.config_reloads.of(taken(&read)).inc();
+        last_read.note(read);
     }));
     Ok(reader)
 }
