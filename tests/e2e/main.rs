@@ -12,6 +12,7 @@ mod control;
 mod degraded;
 mod drain;
 mod events;
+mod explain;
 mod failing_engines;
 mod inspect;
 mod modes;
