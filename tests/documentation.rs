@@ -129,6 +129,7 @@ fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
     for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }
+    drop(metrics.certificate_expiry.get_or_create(&[]));
     let (text, rows) = (metrics.render(), documented(&page));
     let mut documented: Vec<_> = rows.iter().map(|(family, _)| family).collect();
     let scraped = scraped(&text);

@@ -1,5 +1,6 @@
 //! `homing serve`: wires sources, picker, stream and ports, and stays until it is told to go.
 
+mod certificate;
 mod inspect;
 mod pages;
 
@@ -20,7 +21,8 @@ use crate::metrics::{Metrics, Taken};
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
-use crate::serving::{Readiness, Runtimes, health, http, tls};
+use crate::serving::tls::Identity;
+use crate::serving::{Readiness, Runtimes, health, http};
 use crate::sources::engine_metrics::{self, Target};
 use crate::sources::{config_file, endpoints_file};
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
@@ -66,9 +68,13 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
     secure_serving: bool,
 
-    /// A folder with tls.crt and tls.key for the gRPC port.
+    /// A folder with tls.crt and tls.key for the gRPC port; followed while they change.
     #[arg(long, value_name = "FOLDER")]
     cert_path: Option<PathBuf>,
+
+    /// A host name or address, beside localhost, for the certificate that is made at start; may be repeated.
+    #[arg(long = "cert-name", value_name = "NAME", value_parser = cert_name, conflicts_with = "cert_path")]
+    cert_names: Vec<String>,
 
     /// Returns each pick's explanation in the response header x-homing-decision. It names endpoints: not for
     /// clients that you do not trust.
@@ -117,6 +123,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         admin_port,
         secure_serving,
         cert_path,
+        cert_names,
         explain_header,
         drain_window,
         drain_timeout,
@@ -137,11 +144,11 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         Arc::new(Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now()));
     tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
-    let acceptor = secure_serving
-        .then(|| {
-            tls::acceptor(&cert_path.map_or_else(|| tls::Certificate::SelfSigned(Vec::new()), tls::Certificate::Folder))
-        })
-        .transpose()?;
+    let acceptor = if secure_serving {
+        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics).await?)
+    } else {
+        None
+    };
     let port = |name, flag, number| Port { name, flag, number };
     let grpc = listen::bind(bind, port("grpc", "--grpc-port", grpc_port)).await?;
     let health = listen::bind(bind, port("health", "--grpc-health-port", grpc_health_port)).await?;
@@ -233,4 +240,8 @@ fn targets(pool: &PoolReader) -> Vec<Target> {
 
 fn taken<T, E>(read: &Result<T, E>) -> Taken {
     if read.is_ok() { Taken::Good } else { Taken::Bad }
+}
+
+fn cert_name(name: &str) -> Result<String, &'static str> {
+    Identity::is_name(name).then(|| name.to_owned()).ok_or("must be a host name or an IP address")
 }
