@@ -14,6 +14,7 @@ mod drain;
 mod events;
 mod explain;
 mod failing_engines;
+mod health;
 mod inspect;
 mod modes;
 mod observability;
