@@ -22,6 +22,7 @@ mod pool;
 mod prefixes;
 mod refusals;
 mod reload;
+mod saturation;
 mod sessions;
 mod spoofing;
 mod support;
