@@ -28,7 +28,7 @@ struct Cli {
 enum Command {
     /// Pick endpoints for a gateway (the default command).
     Serve(serve::Args),
-    /// Print recent decisions of a running picker for people.
+    /// Print or follow the decisions of a running picker.
     Explain(explain::Args),
     /// Check a configuration or endpoints file.
     Check(check::Args),

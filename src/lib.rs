@@ -3,6 +3,7 @@
 //! Envoy streams each request to it; it answers with the endpoint whose KV cache holds the prompt, unless
 //! waiting there would cost more than computing it again. The map, from the ground up:
 //!
+//! - [`proto`]: messages and services that are generated from `proto/`
 //! - [`model`]: plain data that all others speak
 //! - [`metrics`]: metric handles, made once
 //! - [`config`]: the configuration document: schema, defaults, validation, live reload
@@ -15,8 +16,8 @@
 //! - [`simulation`]: an engine and a workload, to try it all with
 //! - [`cli`]: one file a command; wires the others
 //!
-//! A module imports only from further up this list; `state` and `routing` do not know each other, nor do the
-//! four between `pick` and `cli`. `tests/architecture.rs` holds the house to it.
+//! A module imports only from further up this list; `proto` and `model` do not know each other, nor do `state`
+//! and `routing`, nor the four between `pick` and `cli`. `tests/architecture.rs` holds the house to it.
 //!
 //! To follow a request, in `ext_proc`: `service` (Envoy's stream) -> `decode` -> `machine` -> `request` (headers,
 //! body, end of body) -> `content`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
@@ -33,6 +34,7 @@ pub mod ext_proc;
 pub mod metrics;
 pub mod model;
 pub mod pick;
+pub mod proto;
 pub mod routing;
 pub mod serving;
 pub mod simulation;

@@ -132,6 +132,10 @@ pub struct Metrics {
     pub config_reloads: Counters<Taken>,
     /// Reads of the endpoints file.
     pub endpoints_reloads: Counters<Taken>,
+    /// Reads of the certificate's files.
+    pub certificate_reloads: Counters<Taken>,
+    /// When the certificate in force expires, in unix seconds; nothing where there is none.
+    pub certificate_expiry: Family<[(&'static str, &'static str); 0], Gauge>,
     /// Scrapes of engines.
     pub scrapes: Counters<Taken>,
     /// Endpoints in the pool.
@@ -240,6 +244,12 @@ impl Metrics {
             served_elsewhere: counter(r, "served_elsewhere", "Requests that another endpoint served than was picked"),
             config_reloads: Counters::new(r, "config_reloads", "Reads of the configuration", "outcome", &taken),
             endpoints_reloads: Counters::new(r, "endpoints_reloads", "Reads of the endpoints", "outcome", &taken),
+            certificate_reloads: Counters::new(r, "certificate_reloads", "Reads of the certificate", "outcome", &taken),
+            certificate_expiry: {
+                let metric = Family::default();
+                r.register("certificate_expiry_seconds", "When the certificate expires, unix time", metric.clone());
+                metric
+            },
             scrapes: Counters::new(r, "scrapes", "Scrapes of engine metrics", "outcome", &taken),
             endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
             eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),

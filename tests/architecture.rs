@@ -12,7 +12,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The modules from the ground up. A module may import what stands on a lower floor, never a neighbour.
 const FLOORS: [&[&str]; 7] = [
-    &["model"],
+    &["proto", "model"],
     &["metrics"],
     &["config"],
     &["state", "routing"],

@@ -73,25 +73,105 @@ fn every_envoy_example_is_valid() {
     }
 }
 
-#[test]
-fn every_metric_is_on_its_page_and_no_other() {
-    let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
-    let names = |text: &str, suffix: &str| -> Vec<String> {
-        let mut names: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.split(suffix).nth(1)?.split([' ', '{', '`']).next())
-            .map(str::to_owned)
-            .collect();
-        names.sort();
-        names
+/// A metric, as its page and as the documentation describe it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Family {
+    /// As it is scraped: a counter ends in `_total`.
+    name: String,
+    /// `counter`, `gauge` and so on.
+    kind: String,
+    /// The names of its labels, in order.
+    labels: Vec<String>,
+}
+
+/// The rows of the table on the page: "| `name{label,label}` | type | text |".
+fn documented(page: &str) -> Vec<(Family, &str)> {
+    let family = |row: &str| {
+        let mut cells = row.strip_prefix("| `homing_")?.split(" | ");
+        let name = cells.next()?.trim_end_matches('`');
+        let (name, labels) = name.trim_end_matches('}').split_once('{').unwrap_or((name, ""));
+        let mut labels: Vec<_> = labels.split(',').filter(|label| !label.is_empty()).map(str::to_owned).collect();
+        labels.sort();
+        Some(Family { name: format!("homing_{name}"), kind: cells.next()?.to_owned(), labels })
     };
-    let documented: Vec<_> =
-        names(&page, "| `homing_").into_iter().map(|name| name.trim_end_matches("_total").to_owned()).collect();
+    page.lines().filter_map(|row| Some((family(row)?, row))).collect()
+}
+
+/// The families of a scraped page, each with the label values that it shows.
+fn scraped(page: &str) -> Vec<(Family, Vec<String>)> {
+    let mut families: Vec<(Family, Vec<String>)> = Vec::new();
+    for line in page.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|family| family.split_once(' ')) {
+            let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+            families.push((Family { name, kind: kind.to_owned(), labels: Vec::new() }, Vec::new()));
+            continue;
+        }
+        let Some((family, values)) = families.last_mut().filter(|_| !line.starts_with('#')) else { continue };
+        let Some((_, labels)) = line.split_once('{') else { continue };
+        for (name, value) in labels.split("\",").filter_map(|pair| pair.split_once("=\"")) {
+            // The bounds of a histogram's buckets are no label of ours.
+            if name != "le" && !family.labels.iter().any(|known| known == name) {
+                family.labels.push(name.to_owned());
+                family.labels.sort();
+            }
+            values.extend(
+                (name != "endpoint" && name != "le").then(|| value.split('"').next().unwrap_or(value).to_owned()),
+            );
+        }
+    }
+    families
+}
+
+#[test]
+fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
     let metrics = homing::metrics::Metrics::new();
     for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }
-    assert_eq!(documented, names(&metrics.render(), "# TYPE homing_"));
+    drop(metrics.certificate_expiry.get_or_create(&[]));
+    let (text, rows) = (metrics.render(), documented(&page));
+    let mut documented: Vec<_> = rows.iter().map(|(family, _)| family).collect();
+    let scraped = scraped(&text);
+    let mut served: Vec<_> = scraped.iter().map(|(family, _)| family).collect();
+    documented.sort();
+    served.sort();
+    assert_eq!(documented, served);
+    for (family, values) in &scraped {
+        let (_, row) = rows.iter().find(|(row, _)| row == family).expect("it is documented");
+        for value in values {
+            assert!(row.contains(&format!("`{value}`")), "{value} is not in: {row}");
+        }
+    }
+}
+
+#[test]
+fn a_table_of_metrics_that_lies_is_found() {
+    let page = "# TYPE homing_picks counter\nhoming_picks_total{reason=\"load\",by=\"x\"} 0\n\
+                # TYPE homing_wait_seconds histogram\nhoming_wait_seconds_bucket{le=\"1.0\"} 0\nhoming_wait_seconds_sum 0\n";
+    let expected =
+        [("homing_picks_total", "counter", &["by", "reason"][..]), ("homing_wait_seconds", "histogram", &[])].map(
+            |(name, kind, labels)| Family {
+                name: name.into(),
+                kind: kind.into(),
+                labels: labels.iter().map(|&it| it.into()).collect(),
+            },
+        );
+    let scraped = scraped(page);
+    assert!(scraped.iter().map(|(family, _)| family).eq(&expected), "{scraped:?}");
+    assert_eq!(scraped[0].1, ["load", "x"]);
+    let truth =
+        ["| `homing_picks_total{reason,by}` | counter | picks |", "| `homing_wait_seconds` | histogram | time |"];
+    for (row, family) in truth.into_iter().zip(&expected) {
+        assert_eq!(documented(row)[0].0, *family);
+    }
+    for lie in [
+        "| `homing_picks{reason,by}` | counter |",
+        "| `homing_picks_total{reason}` | counter |",
+        "| `homing_picks_total{reason,by}` | gauge |",
+    ] {
+        assert_ne!(documented(lie)[0].0, expected[0], "{lie}");
+    }
 }
 
 #[test]

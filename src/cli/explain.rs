@@ -1,152 +1,117 @@
-//! `homing explain`: recent decisions of a running picker, for people.
+//! `homing explain`: decisions of a running picker, for people and for scripts.
+
+mod client;
+mod table;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::{StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use serde::Deserialize;
+use anyhow::Context;
+use clap::builder::PossibleValuesParser;
 
-/// More than the picker keeps.
-const LARGEST_ANSWER: usize = 16 << 20;
-/// A picker on this machine answers at once or not at all.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::model::Reason;
+use crate::proto::inspect::{Decision, DecisionsRequest, DecisionsResponse};
 
-/// Prints recent decisions of a running picker: what each endpoint would have cost, and why one won.
+pub(super) use table::write;
+
+/// Prints decisions of a running picker: what each endpoint would have cost, and why one won.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The picker's admin port.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9004")]
     admin: String,
 
-    /// How many decisions, newest last.
+    /// How many of the last decisions, newest last; the picker remembers 1,024. Filters come first.
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 10)]
-    limit: usize,
-}
+    limit: u32,
 
-/// A decision as the admin port tells it; see [`crate::model::Decision`].
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Told {
-    unix_millis: u64,
+    /// Goes on with each new decision, until Ctrl-C or the picker's end.
+    #[arg(long, short)]
+    follow: bool,
+
+    /// How decisions are printed.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+
+    /// Only picks of this endpoint.
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+
+    /// Only picks for this reason.
+    #[arg(long, value_name = "REASON", value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::as_str)))]
+    reason: Option<String>,
+
+    /// Only the pick of this request, by the x-request-id of the gateway's access log.
+    #[arg(long, value_name = "ID")]
     request_id: Option<String>,
-    endpoint: String,
-    address: String,
-    reason: String,
-    session: String,
-    model: Option<String>,
-    pub(super) prompt_tokens: f64,
-    eligible: u32,
-    choices: Vec<ToldChoice>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToldChoice {
-    endpoint: String,
-    cost: f64,
-    uncached_tokens: f64,
-    waiting_tokens: f64,
-    in_flight: u32,
-    charged: ToldCharges,
-    penalty: f64,
+/// How decisions are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// Tables for people.
+    Table,
+    /// One JSON object a line, with the fields of the page /decisions.
+    Json,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ToldCharges {
-    session_affinity: f64,
-    prefix_locality: f64,
-    queue_depth: f64,
-}
-
-/// Prints the newest decisions.
+/// Prints the newest decisions, and those to come if it is to follow.
 ///
 /// # Errors
-/// No picker answers there, or it answers something else.
+/// No picker answers there, or it has gone while it was followed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { admin, limit } = args;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut told = runtime.block_on(fetch(&admin, limit))?;
-    told.reverse();
-    write(&told, &mut io::stdout().lock()).context("standard output cannot be written")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the picker with this admin port for its last decisions, newest first.
-pub(super) async fn fetch(admin: &str, limit: usize) -> anyhow::Result<Vec<Told>> {
-    let uri: Uri = format!("http://{admin}/decisions?limit={limit}").parse().context("--admin is no HOST:PORT")?;
-    let page = tokio::time::timeout(TIMEOUT, get(uri))
-        .await
-        .map_err(|_| anyhow::anyhow!("it did not answer within {TIMEOUT:?}"))
-        .flatten()
-        .with_context(|| format!("no picker answers at {admin}; is its --admin-port another?"))?;
-    serde_json::from_slice(&page).context("that is no list of decisions")
-}
-
-async fn get(uri: Uri) -> anyhow::Result<Bytes> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let response = client.get(uri).await?;
-    if response.status() != StatusCode::OK {
-        bail!("it answered {}", response.status());
+    match runtime.block_on(print(args, &mut io::stdout().lock())) {
+        // Whoever read it has read enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        printed => printed.map(|()| ExitCode::SUCCESS),
     }
-    let body = Limited::new(response.into_body(), LARGEST_ANSWER);
-    Ok(body.collect().await.map_err(|error| anyhow::anyhow!(error))?.to_bytes())
 }
 
-/// Writes decisions as tables.
-pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
-    if decisions.is_empty() {
-        writeln!(to, "no decision yet")?;
+/// Asks the picker with this admin port for its last decisions, newest last.
+pub(super) async fn fetch(admin: &str, limit: u32) -> anyhow::Result<Vec<Decision>> {
+    let mut decisions = client::ask(admin, DecisionsRequest { limit, ..DecisionsRequest::default() }).await?;
+    let mut fetched = Vec::new();
+    while let Some(DecisionsResponse { decision, .. }) = decisions.next().await? {
+        fetched.extend(decision);
     }
-    for decision in decisions {
-        let Told {
-            unix_millis,
-            request_id,
-            endpoint,
-            address,
-            reason,
-            session,
-            model,
-            prompt_tokens,
-            eligible,
-            choices,
-        } = decision;
-        let model = model.as_deref().filter(|model| !model.is_empty()).unwrap_or("-");
-        writeln!(
-            to,
-            "{} s ago: picked {endpoint} ({address}) because of {reason}: {prompt_tokens:.0} prompt tokens, model {}, \
-             session {session}, {eligible} eligible, request {}",
-            since(*unix_millis),
-            // A client chose the name: it must not speak to the terminal.
-            model.escape_debug(),
-            request_id.as_deref().unwrap_or("-")
-        )?;
-        writeln!(
-            to,
-            "    {:<20} {:>10} {:>10} {:>10} {:>9} | {:>10} {:>10} {:>10} {:>10}",
-            "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "penalty"
-        )?;
-        for choice in choices {
-            let ToldChoice { endpoint, cost, uncached_tokens, waiting_tokens, in_flight, charged, penalty } = choice;
-            let ToldCharges { session_affinity, prefix_locality, queue_depth } = charged;
-            writeln!(
-                to,
-                "    {endpoint:<20} {cost:>10.0} {uncached_tokens:>10.0} {waiting_tokens:>10.0} {in_flight:>9} | \
-                 {session_affinity:>10.0} {prefix_locality:>10.0} {queue_depth:>10.0} {penalty:>10.0}"
-            )?;
+    Ok(fetched)
+}
+
+async fn print(args: Args, out: &mut impl Write) -> anyhow::Result<()> {
+    let Args { admin, limit, follow, output, endpoint, reason, request_id } = args;
+    let filtered = endpoint.is_some() || reason.is_some() || request_id.is_some();
+    let request = DecisionsRequest {
+        limit,
+        follow,
+        endpoint: endpoint.unwrap_or_default(),
+        reason: reason.unwrap_or_default(),
+        request_id: request_id.unwrap_or_default(),
+    };
+    let mut decisions = client::ask(&admin, request).await?;
+    let mut printed = 0_u64;
+    while let Some(DecisionsResponse { decision, number: _, missed }) = decisions.next().await? {
+        if missed > 0 {
+            eprintln!("homing: {missed} decisions were made faster than they could be told");
         }
+        let Some(decision) = decision else { continue };
+        let written = match output {
+            Output::Json => {
+                serde_json::to_string(&decision).map_err(Into::into).and_then(|line| writeln!(out, "{line}"))
+            }
+            Output::Table if follow => table::write_at(&decision, out),
+            Output::Table => table::write_ago(&decision, out),
+        };
+        written.and_then(|()| out.flush()).context("standard output cannot be written")?;
+        printed += 1;
+    }
+    if printed == 0 && output == Output::Table {
+        let none = if filtered { "no remembered decision is like that" } else { "no decision yet" };
+        writeln!(out, "{none}").context("standard output cannot be written")?;
     }
     Ok(())
 }
 
-/// Whole seconds since a moment.
-fn since(unix_millis: u64) -> u64 {
-    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_millis);
-    SystemTime::now().duration_since(then).map_or(0, |time| time.as_secs())
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,5 +1,7 @@
 //! `homing serve`: wires sources, picker, stream and ports, and stays until it is told to go.
 
+mod certificate;
+mod inspect;
 mod pages;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,11 +22,13 @@ use crate::model::EXPLAINED;
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
-use crate::serving::{Readiness, Runtimes, health, http, tls};
+use crate::serving::tls::Identity;
+use crate::serving::{Readiness, Runtimes, health, http};
 use crate::sources::engine_metrics::{self, Target};
 use crate::sources::{config_file, endpoints_file};
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
 
+use self::inspect::LastRead;
 use super::logging::{self, LogFormat};
 
 /// Replicas that read the same file serve the same pool.
@@ -57,7 +61,7 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 9090)]
     metrics_port: u16,
 
-    /// The port of /decisions, /endpoints and /config, on loopback.
+    /// The port of /decisions, /endpoints and /config and of gRPC for `homing explain`, on loopback.
     #[arg(long, value_name = "PORT", default_value_t = 9004)]
     admin_port: u16,
 
@@ -65,9 +69,13 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
     secure_serving: bool,
 
-    /// A folder with tls.crt and tls.key for the gRPC port.
+    /// A folder with tls.crt and tls.key for the gRPC port; followed while they change.
     #[arg(long, value_name = "FOLDER")]
     cert_path: Option<PathBuf>,
+
+    /// A host name or address, beside localhost, for the certificate that is made at start; may be repeated.
+    #[arg(long = "cert-name", value_name = "NAME", value_parser = cert_name, conflicts_with = "cert_path")]
+    cert_names: Vec<String>,
 
     /// Returns each pick's explanation in the response header x-homing-decision. It names endpoints: not for
     /// clients that you do not trust.
@@ -126,6 +134,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         admin_port,
         secure_serving,
         cert_path,
+        cert_names,
         explain_header,
         max_endpoints,
         clear_route_cache,
@@ -139,19 +148,20 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let starting = readiness.block("start");
     let metrics = Arc::new(Metrics::new());
 
-    let config = follow_config(config_file, &metrics).await?;
+    let last_read = Arc::new(LastRead::new(config_file.as_deref()));
+    let config = follow_config(config_file, &metrics, &last_read).await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     follow_endpoints(endpoints_file, writer, &metrics).await?;
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now());
     let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
-    tokio::spawn(ask_engines(pool, config, Arc::clone(&picker)));
+    tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
-    let acceptor = secure_serving
-        .then(|| {
-            tls::acceptor(&cert_path.map_or_else(|| tls::Certificate::SelfSigned(Vec::new()), tls::Certificate::Folder))
-        })
-        .transpose()?;
+    let acceptor = if secure_serving {
+        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics).await?)
+    } else {
+        None
+    };
     let port = |name, flag, number| Port { name, flag, number };
     let grpc = listen::bind(bind, port("grpc", "--grpc-port", grpc_port)).await?;
     let health = listen::bind(bind, port("health", "--grpc-health-port", grpc_health_port)).await?;
@@ -172,7 +182,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         }
     });
     tokio::spawn(http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
-    tokio::spawn(http::serve(admin, pages::admin(picker)));
+    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config, last_read));
+    tokio::spawn(http::serve_with_grpc(admin, pages::admin(picker), inspected));
 
     drop(starting);
     tracing::info!("ready");
@@ -182,15 +193,20 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads the configuration and goes on following its file; the defaults where there is none.
-async fn follow_config(file: Option<PathBuf>, metrics: &Arc<Metrics>) -> anyhow::Result<ConfigReader> {
+async fn follow_config(
+    file: Option<PathBuf>,
+    metrics: &Arc<Metrics>,
+    last_read: &Arc<LastRead>,
+) -> anyhow::Result<ConfigReader> {
     let Some(path) = file else { return Ok(config::live(PickerConfig::default()).0) };
     let (initial, file) =
         config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
     metrics.config_reloads.of(Taken::Good).inc();
     let (reader, writer) = config::live(initial);
-    let metrics = Arc::clone(metrics);
+    let (metrics, last_read) = (Arc::clone(metrics), Arc::clone(last_read));
     tokio::spawn(file.follow(writer, move |read| {
         metrics.config_reloads.of(taken(&read)).inc();
+        last_read.note(read);
     }));
     Ok(reader)
 }
@@ -237,4 +253,8 @@ fn targets(pool: &PoolReader) -> Vec<Target> {
 
 fn taken<T, E>(read: &Result<T, E>) -> Taken {
     if read.is_ok() { Taken::Good } else { Taken::Bad }
+}
+
+fn cert_name(name: &str) -> Result<String, &'static str> {
+    Identity::is_name(name).then(|| name.to_owned()).ok_or("must be a host name or an IP address")
 }

@@ -18,8 +18,8 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const MAX_FRAME: u32 = 256 << 10;
 
 /// A gateway that went away without a word is noticed after these two together.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server with all that set, and no idle timeout and no largest age: a stream lasts as long as its answer.
 pub fn server() -> Server {

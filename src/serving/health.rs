@@ -70,8 +70,8 @@ impl Health for Probes {
 
     type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
 
-    /// Sends the state and every change of it. Ends with the change to draining, so that a client that
-    /// watches does not hold up the drain.
+    /// Sends the state and every change of it. Ends when the drain begins, so that a client that watches does not
+    /// hold it up.
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let name = request.into_inner().service;
         let mut states = self.readiness.watch();
@@ -88,8 +88,11 @@ impl Health for Probes {
                         let state = states.borrow_and_update();
                         (status(&name, &state), state.is_draining())
                     };
-                    if draining || last != Some(now) {
+                    if last != Some(now) {
                         return Some((Ok(response(now)), (states, Some(now), draining)));
+                    }
+                    if draining {
+                        return None;
                     }
                 }
             }

@@ -174,11 +174,9 @@ async fn connections_spread_over_the_runtimes() {
 
 #[tokio::test]
 async fn a_slow_handshake_blocks_nobody() {
-    let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("tls.crt"), made.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("tls.key"), made.signing_key.serialize_pem()).unwrap();
-    let acceptor = tls::acceptor(&tls::Certificate::Folder(folder.path().to_owned())).unwrap();
+    let identity = tls::Identity::from_pem(&made.cert.pem(), &made.signing_key.serialize_pem()).unwrap();
+    let acceptor = tls::acceptor(Arc::new(tls::Presented::new(identity))).unwrap();
 
     let readiness = Readiness::default();
     let routes = Routes::new(health::service(&readiness));

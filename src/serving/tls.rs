@@ -1,70 +1,66 @@
-//! TLS of the gRPC port: a certificate made in memory, or one from files. [`acceptor`] is the one entry.
+//! TLS of the gRPC port: one certificate in force at a time, which can be replaced while connections live on.
+//!
+//! [`Presented`] holds it, [`acceptor`] accepts connections with it; `cli::serve` replaces it when its files change.
+
+mod identity;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+pub use identity::{Error, Identity};
+
 /// A client that takes longer than this for its handshake is hung or hostile.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the certificate comes from.
-#[derive(Clone, Debug)]
-pub enum Certificate {
-    /// Made at start and kept in memory, for these host names and addresses beside `localhost`. Gateways
-    /// that do not verify the picker accept it, which today is nearly all of them.
-    SelfSigned(Vec<String>),
-    /// `tls.crt` and `tls.key` in this folder, as a Kubernetes secret is mounted.
-    Folder(PathBuf),
+/// What new connections are shown. Those that are open keep what they were shown.
+#[derive(Debug)]
+pub struct Presented(ArcSwap<CertifiedKey>);
+
+// === impl Presented ===
+
+impl Presented {
+    /// Shows this until it is replaced.
+    pub fn new(identity: Identity) -> Self {
+        Self(ArcSwap::from(identity.into_key()))
+    }
+
+    /// Shows this from the next handshake on.
+    pub fn replace(&self, identity: Identity) {
+        self.0.store(identity.into_key());
+    }
 }
 
-/// TLS cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file is missing, or is not PEM.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A name is none, or the machine has no randomness.
-    #[error("cannot make a certificate: {0}")]
-    Make(#[from] rcgen::Error),
-    /// The key does not fit the certificate, or its kind is unknown.
-    #[error("cannot use the certificate: {0}")]
-    Use(#[from] rustls::Error),
+impl ResolvesServerCert for Presented {
+    /// The same for every name: gateways may send any, or none.
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
 }
-
-/// A chain, the server's own certificate first, and its key.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Accepts TLS 1.2 and 1.3 without a client certificate. ALPN offers `h2` and takes a client that sends
 /// none: Envoy's health checks do not.
 ///
 /// # Errors
-/// The certificate cannot be made, read or used.
-pub fn acceptor(certificate: &Certificate) -> Result<TlsAcceptor, Error> {
-    let (chain, key) = match certificate {
-        Certificate::SelfSigned(names) => self_signed(names)?,
-        Certificate::Folder(folder) => load(folder)?,
-    };
-    // The provider is named here rather than installed for the process, which a second crypto library in
-    // the tree could spoil.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+/// The crypto library lacks what these versions need, which ours does not.
+pub fn acceptor(presented: Arc<Presented>) -> Result<TlsAcceptor, Error> {
+    let mut config = ServerConfig::builder_with_provider(identity::provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(presented);
     config.alpn_protocols = vec![b"h2".to_vec()];
+    // A session that is resumed is not shown the certificate again: after a change it would go on with the old one
+    // for as long as its client likes. Gateways connect rarely, so a whole handshake each time costs nothing.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -86,55 +82,5 @@ pub(super) async fn handshake(acceptor: &TlsAcceptor, tcp: TcpStream) -> Option<
             tracing::debug!("TLS handshake took too long");
             None
         }
-    }
-}
-
-/// ECDSA P-256, which every gateway's TLS library knows.
-fn self_signed(names: &[String]) -> Result<Identity, Error> {
-    let names: Vec<String> = ["localhost".to_owned()].into_iter().chain(names.iter().cloned()).collect();
-    let made = rcgen::generate_simple_self_signed(names)?;
-    Ok((vec![made.cert.der().clone()], PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into())))
-}
-
-fn load(folder: &Path) -> Result<Identity, Error> {
-    let path = folder.join("tls.crt");
-    let chain = CertificateDer::pem_file_iter(&path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|source| Error::Read { path, source })?;
-    let path = folder.join("tls.key");
-    let key = PrivateKeyDer::from_pem_file(&path).map_err(|source| Error::Read { path, source })?;
-    Ok((chain, key))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_certificate_in_memory_bears_the_given_names() {
-        let (chain, _) = self_signed(&["picker.example".to_owned(), "10.1.2.3".to_owned()]).unwrap();
-        let contains = |needle: &[u8]| chain[0].windows(needle.len()).any(|window| window == needle);
-        assert!(contains(b"localhost") && contains(b"picker.example"));
-        assert!(contains(&[0x87, 4, 10, 1, 2, 3]), "an address is an address, not a name");
-    }
-
-    #[test]
-    fn a_missing_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = acceptor(&Certificate::Folder(folder.path().to_owned())).err().unwrap();
-        assert!(missing.to_string().contains("tls.crt"), "{missing}");
-    }
-
-    #[test]
-    fn a_key_of_another_certificate_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let one = rcgen::generate_simple_self_signed(["one".to_owned()]).unwrap();
-        let other = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap();
-        std::fs::write(folder.path().join("tls.crt"), one.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("tls.key"), other.signing_key.serialize_pem()).unwrap();
-        let certificate = Certificate::Folder(folder.path().to_owned());
-        assert!(matches!(acceptor(&certificate), Err(Error::Use(_))));
-        std::fs::write(folder.path().join("tls.key"), one.signing_key.serialize_pem()).unwrap();
-        assert!(acceptor(&certificate).is_ok());
     }
 }

@@ -103,7 +103,7 @@ fn help_names_every_flag_of_serve() {
     let (status, text) = run(&binary(), &["serve", "--help"]);
     assert!(status.success(), "{text}");
     let flags = "endpoints-file config-file bind grpc-port grpc-health-port metrics-port admin-port secure-serving \
-                 log-format explain-header drain-timeout";
+                 cert-path cert-name log-format explain-header drain-timeout";
     for flag in flags.split(' ') {
         assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");
     }

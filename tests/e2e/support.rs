@@ -3,6 +3,7 @@
 //! [`World`] starts engines, Homing and Envoy in one line and is all that most tests need.
 
 pub mod body;
+pub mod certificates;
 pub mod client;
 pub mod echo_picker;
 pub mod engine;

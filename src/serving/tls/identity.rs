@@ -1,0 +1,97 @@
+//! A certificate and its key: made in memory, or read from PEM and checked before it is shown to anybody.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, RootCertStore};
+
+/// A chain, the server's own certificate first, and the key that fits it.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<CertifiedKey>);
+
+/// There is no certificate to show.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What should be the certificate, or its key, is not PEM.
+    #[error("the {what} is not PEM: {cause}")]
+    NotPem {
+        /// `certificate` or `key`.
+        what: &'static str,
+        /// Why not.
+        cause: pem::Error,
+    },
+    /// The machine has no randomness, or a name is none.
+    #[error("cannot make a certificate: {0}")]
+    Make(#[from] rcgen::Error),
+    /// The key does not fit the certificate, or one of them is of an unknown kind.
+    #[error("cannot use the certificate: {0}")]
+    Use(#[from] rustls::Error),
+}
+
+/// The provider is named rather than installed for the process, which a second crypto library in the tree
+/// could spoil.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// A new one for `localhost` and these host names and addresses, of ECDSA P-256, which every gateway's TLS
+    /// library knows. Gateways that do not verify the picker accept it, which today is nearly all of them.
+    ///
+    /// # Errors
+    /// A name is not one that [`is_name`](Self::is_name), or the machine has no randomness.
+    pub fn self_signed(names: &[String]) -> Result<Self, Error> {
+        let names: Vec<String> = ["localhost".to_owned()].into_iter().chain(names.iter().cloned()).collect();
+        let made = rcgen::generate_simple_self_signed(names)?;
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        Self::of(vec![made.cert.der().clone()], key)
+    }
+
+    /// The content of `tls.crt` and `tls.key`, as a Kubernetes secret has them.
+    ///
+    /// # Errors
+    /// One of them is not PEM, or they do not belong together.
+    pub fn from_pem(certificate: &str, key: &str) -> Result<Self, Error> {
+        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<_, _>>();
+        let chain = chain.map_err(|cause| Error::NotPem { what: "certificate", cause })?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+        Self::of(chain, key.map_err(|cause| Error::NotPem { what: "key", cause })?)
+    }
+
+    fn of(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {
+        Ok(Self(Arc::new(CertifiedKey::from_der(chain, key, &provider())?)))
+    }
+
+    /// Whether a certificate can be made for this: a host name, one that begins with `*.`, or an IP address.
+    pub fn is_name(name: &str) -> bool {
+        ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok()
+    }
+
+    /// When the server's own certificate ends to be valid.
+    pub fn expires(&self) -> Option<SystemTime> {
+        let leaf = ParsedCertificate::try_from(self.0.cert.first()?).ok()?;
+        // rustls does not tell the time; asked at the end of all times, it says since when it is too late.
+        let end_of_times = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+        match verify_server_cert_signed_by_trust_anchor(&leaf, &RootCertStore::empty(), &[], end_of_times, &[]) {
+            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+                SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(not_after.as_secs()))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_key(self) -> Arc<CertifiedKey> {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;
