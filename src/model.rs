@@ -8,6 +8,6 @@ mod session;
 
 pub use decision::{Charges, Choice, Decision, EXPLAINED, Reason};
 pub use endpoint::{Endpoint, EndpointId};
-pub use engine::EngineReport;
+pub use engine::{Adapter, AdapterReport, EngineKind, EngineReport};
 pub use request::{Now, Prompt, Request};
 pub use session::{SessionKey, SessionSource};
