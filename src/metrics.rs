@@ -3,6 +3,7 @@
 //! The one entry is [`Metrics`]; everybody may count through it, the metrics port renders it.
 
 mod counters;
+mod scrapes;
 
 use std::sync::atomic::AtomicU64;
 
@@ -15,6 +16,10 @@ use prometheus_client::registry::Registry;
 use crate::model::{Reason, SessionSource};
 
 pub use counters::Counters;
+pub use scrapes::ScrapeLabel;
+
+/// A count for each endpoint, by name; set when the page is asked for, from a count that is kept elsewhere.
+pub type EndpointCounter = Family<[(&'static str, String); 1], Counter>;
 
 /// A gauge for each endpoint, by name.
 pub type EndpointGauge = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
@@ -117,8 +122,8 @@ pub struct Metrics {
     pub config_reloads: Counters<Taken>,
     /// Reads of the endpoints file.
     pub endpoints_reloads: Counters<Taken>,
-    /// Scrapes of engines.
-    pub scrapes: Counters<Taken>,
+    /// Scrapes of engines, by how they ended.
+    pub scrapes: Counters<ScrapeLabel>,
     /// Endpoints in the pool.
     pub endpoints: Gauge,
     /// Endpoints that may serve.
@@ -137,6 +142,12 @@ pub struct Metrics {
     pub blocks: EndpointGauge,
     /// Share of recent failures, by endpoint.
     pub failure_share: EndpointGauge,
+    /// Picks, by endpoint.
+    pub endpoint_picks: EndpointCounter,
+    /// Seconds since the last good scrape, by endpoint; none where there was none.
+    pub scrape_age: EndpointGauge,
+    /// Share of KV blocks in use, by endpoint; none where it is not known.
+    pub kv_usage: EndpointGauge,
 }
 
 impl Default for Metrics {
@@ -215,7 +226,13 @@ impl Metrics {
             served_elsewhere: counter(r, "served_elsewhere", "Requests that another endpoint served than was picked"),
             config_reloads: Counters::new(r, "config_reloads", "Reads of the configuration", "outcome", &taken),
             endpoints_reloads: Counters::new(r, "endpoints_reloads", "Reads of the endpoints", "outcome", &taken),
-            scrapes: Counters::new(r, "scrapes", "Scrapes of engine metrics", "outcome", &taken),
+            scrapes: Counters::new(
+                r,
+                "scrapes",
+                "Scrapes of engine metrics, by how they ended",
+                "outcome",
+                &ScrapeLabel::ALL.map(|it| (it, it.as_str())),
+            ),
             endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
             eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),
             session_entries: gauge(r, "session_entries", "Sessions remembered"),
@@ -229,6 +246,13 @@ impl Metrics {
             in_flight: by_endpoint(r, "endpoint_in_flight", "Requests in flight"),
             blocks: by_endpoint(r, "endpoint_prefix_blocks", "Prefix blocks that the endpoint is taken to hold"),
             failure_share: by_endpoint(r, "endpoint_failure_share", "Share of recent requests that failed, 0 to 1"),
+            endpoint_picks: {
+                let counts = EndpointCounter::default();
+                r.register("endpoint_picks", "Picks of the endpoint", counts.clone());
+                counts
+            },
+            scrape_age: by_endpoint(r, "endpoint_scrape_age_seconds", "Seconds since the last good scrape"),
+            kv_usage: by_endpoint(r, "endpoint_kv_usage", "Share of KV blocks that running requests hold, 0 to 1"),
             registry,
         }
     }

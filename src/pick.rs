@@ -205,6 +205,7 @@ impl Picker {
         self.contained(|| self.index.record(&member.lane, &scratch.chain, capacity));
         self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
+        member.load.picked();
         let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
             Arc::clone(self),

@@ -19,6 +19,7 @@ mod ledger;
 mod load;
 mod pool;
 mod prefix;
+mod said;
 mod sessions;
 
 pub use decisions::DecisionLog;
@@ -28,4 +29,5 @@ pub use ledger::Booking;
 pub use load::LoadCell;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
 pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt};
+pub use said::LastSaid;
 pub use sessions::{Session, SessionDigest, Sessions};

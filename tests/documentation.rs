@@ -88,9 +88,11 @@ fn every_metric_is_on_its_page_and_no_other() {
     let documented: Vec<_> =
         names(&page, "| `homing_").into_iter().map(|name| name.trim_end_matches("_total").to_owned()).collect();
     let metrics = homing::metrics::Metrics::new();
-    for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
+    let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
+    for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }
+    drop(metrics.endpoint_picks.get_or_create(&[("endpoint", "r1".to_owned())]));
     assert_eq!(documented, names(&metrics.render(), "# TYPE homing_"));
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::byte_size::ByteSize;
 use super::duration;
-use super::kinds::{Affinity, ScorerKind};
+use super::kinds::{Affinity, EngineChoice, ScorerKind};
 
 /// The whole document; every field may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -130,8 +130,12 @@ pub struct EngineMetrics {
     /// How long one scrape may take; `10ms` to 30 days.
     #[serde(with = "duration")]
     pub timeout: Duration,
-    /// The path of the engine's metrics page.
-    pub path: String,
+    /// Whose names are looked for.
+    pub engine: EngineChoice,
+    /// The path of an engine's metrics page; the engine's own where it is left out.
+    pub path: Option<String>,
+    /// The port of an engine's metrics page, 1 to 65535; the engine's own where it is left out.
+    pub port: Option<u16>,
 }
 
 impl Default for Sessions {
@@ -196,7 +200,9 @@ impl Default for EngineMetrics {
             interval: Duration::from_secs(1),
             // A busy engine takes up to 0.1 s for its page.
             timeout: Duration::from_secs(1),
-            path: "/metrics".into(),
+            engine: EngineChoice::Auto,
+            path: None,
+            port: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use http::HeaderName;
 use http::uri::PathAndQuery;
 
 use super::byte_size::ByteSize;
+use super::kinds::EngineChoice;
 use super::schema::{EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions};
 
 /// Session headers looked for in each request: a handful, because each costs a look.
@@ -76,11 +77,22 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     }
     lasts("limits.bodyWait", *body_wait, Duration::from_millis(1), note);
 
-    let EngineMetrics { enabled: _, interval, timeout, path } = engine_metrics;
+    let EngineMetrics { enabled: _, interval, timeout, engine, path, port } = engine_metrics;
     lasts("engineMetrics.interval", *interval, Duration::from_millis(50), note);
     lasts("engineMetrics.timeout", *timeout, Duration::from_millis(10), note);
-    if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() {
-        note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics"));
+    if let Some(path) = path {
+        match path.parse::<PathAndQuery>() {
+            Ok(page) if path.starts_with('/') => {
+                if *engine == EngineChoice::TrtllmServe && page.path().trim_end_matches('/') == "/metrics" {
+                    let fix = "reading /metrics of trtllm-serve takes its statistics away: use /prometheus/metrics";
+                    note("engineMetrics.path", fix.into());
+                }
+            }
+            _ => note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics")),
+        }
+    }
+    if *port == Some(0) {
+        note("engineMetrics.port", "must be between 1 and 65535; leave it out for the engine's own".into());
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::EngineReport;
 use super::average::Average;
 use super::failures::{Failures, Outcome};
 use super::foreign::Foreign;
+use super::said::LastSaid;
 
 /// Prefill speed until an endpoint has shown its own, in tokens per second.
 const FIRST_PREFILL_SPEED: f64 = 10_000.0;
@@ -19,9 +20,10 @@ const TELLING_TOKENS: f64 = 1024.0;
 /// After so many scrapes in a row without an answer, what the engine said before is stale.
 const STALE_AFTER: u32 = 3;
 
-/// Bookings, failures and learned speed of one endpoint.
+/// Bookings, failures and learned speed of one endpoint, and what its engine says of itself.
 #[derive(Debug)]
 pub struct LoadCell {
+    picks: AtomicU64,
     waiting_tokens: AtomicU64,
     waiting_requests: AtomicU32,
     most_waiting_requests: AtomicU32,
@@ -31,6 +33,7 @@ pub struct LoadCell {
     foreign_waiting: AtomicU32,
     foreign_running: AtomicU32,
     missed: AtomicU32,
+    said: LastSaid,
     prefill_speed: Average,
     failures: Failures,
 }
@@ -38,6 +41,7 @@ pub struct LoadCell {
 impl Default for LoadCell {
     fn default() -> Self {
         Self {
+            picks: AtomicU64::new(0),
             waiting_tokens: AtomicU64::new(0),
             waiting_requests: AtomicU32::new(0),
             most_waiting_requests: AtomicU32::new(0),
@@ -47,6 +51,7 @@ impl Default for LoadCell {
             foreign_waiting: AtomicU32::new(0),
             foreign_running: AtomicU32::new(0),
             missed: AtomicU32::new(0),
+            said: LastSaid::default(),
             prefill_speed: Average::new(FIRST_PREFILL_SPEED, SPEED_SHARE),
             failures: Failures::default(),
         }
@@ -54,6 +59,21 @@ impl Default for LoadCell {
 }
 
 impl LoadCell {
+    /// Counts a pick.
+    pub fn picked(&self) {
+        self.picks.fetch_add(1, Relaxed);
+    }
+
+    /// Picks so far.
+    pub fn picks(&self) -> u64 {
+        self.picks.load(Relaxed)
+    }
+
+    /// What its engine said last.
+    pub fn said(&self) -> &LastSaid {
+        &self.said
+    }
+
     /// Tokens that we sent there and whose first byte has not come back.
     pub fn booked_tokens(&self) -> u64 {
         self.waiting_tokens.load(Relaxed)
@@ -101,9 +121,10 @@ impl LoadCell {
         }
     }
 
-    /// Corrects the load by what the engine says of itself.
-    pub fn observe(&self, report: &EngineReport) {
+    /// Corrects the load by what the engine says of itself; the report is as new as `at`.
+    pub fn observe(&self, report: &EngineReport, at: Instant) {
         self.missed.store(0, Relaxed);
+        self.said.heard(report, at);
         let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
         let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
         let (waiting, running) = self.foreign.observe(
@@ -121,11 +142,23 @@ impl LoadCell {
         if self.missed.fetch_add(1, Relaxed) + 1 < STALE_AFTER {
             return;
         }
+        self.said.grow_old();
+        self.forget_foreign();
+    }
+
+    /// The engine is another process now: what the last one had is gone.
+    pub fn restarted(&self) {
+        self.forget_foreign();
+    }
+
+    /// The engine is not asked any more: our own bookings are all that counts.
+    pub fn not_asked(&self) {
+        self.said.forget();
         self.forget_foreign();
     }
 
     /// What others made wait there is gone or not known any more.
-    pub fn forget_foreign(&self) {
+    fn forget_foreign(&self) {
         self.foreign.reset();
         self.foreign_waiting.store(0, Relaxed);
         self.foreign_running.store(0, Relaxed);

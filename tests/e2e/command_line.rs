@@ -18,7 +18,7 @@ sessions: {headers: [x-session-id, x-session-affinity], generate: true, affinity
 scorers: {sessionAffinity: {weight: 1}, prefixLocality: {weight: 2, loadGrowth: 0.05}, queueDepth: {weight: 1}}
 prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
 limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
-engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}";
+engineMetrics: {enabled: true, interval: 1s, timeout: 1s, engine: vllm, path: /metrics, port: 8000}";
     for fields in ["", every_field] {
         let (good, text) = check(&config_document(fields));
         assert!(good, "{text}");

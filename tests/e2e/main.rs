@@ -11,6 +11,7 @@ mod command_line;
 mod control;
 mod degraded;
 mod drain;
+mod engine_metrics;
 mod events;
 mod failing_engines;
 mod modes;

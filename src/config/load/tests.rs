@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Affinity, ByteSize, ScorerKind};
+use crate::model::EngineKind;
 
 fn problems(text: &str) -> Vec<String> {
     match parse(text) {
@@ -29,7 +30,7 @@ scorers:
   queueDepth: {weight: 1}
 prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
 limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
-engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}
+engineMetrics: {enabled: true, interval: 1s, timeout: 1s, engine: auto, path: null, port: null}
 ";
     assert_eq!(parse(text), Ok(Parsed { config: PickerConfig::default(), warnings: vec![] }));
 }
@@ -61,6 +62,22 @@ limits: {requestBody: 4096, bufferedBodies: 500KB}
     assert_eq!(ScorerKind::ALL.map(|kind| config.scorers.weight(kind)), [1.0, 2.0, 0.5]);
     assert_eq!(config.limits.request_body, ByteSize(4096));
     assert_eq!(config.limits.buffered_bodies, ByteSize(500_000));
+}
+
+#[test]
+fn every_engine_has_its_page() {
+    for (engine, path, port) in [
+        ("auto", "/metrics", None),
+        ("vllm", "/metrics", None),
+        ("sglang", "/metrics", None),
+        ("trtllm-serve", "/prometheus/metrics", None),
+        ("triton-tensorrt-llm", "/metrics", Some(8002)),
+    ] {
+        let said = parse(&format!("engineMetrics: {{engine: {engine}}}")).expect(engine).config.engine_metrics;
+        assert_eq!((said.engine.path(), said.engine.port(), said.path, said.port), (path, port, None, None));
+        assert_eq!(said.engine.kind().map_or("auto", EngineKind::as_str), engine);
+    }
+    assert!(parse("engineMetrics: {engine: trtllm-serve, path: /prometheus/metrics}").is_ok());
 }
 
 #[test]
@@ -128,6 +145,12 @@ fn every_range_has_two_ends() {
         ("kind: Picker", "kind"),
         ("sessions: 3", "sessions"),
         ("scorers: [1]", "scorers"),
+        ("engineMetrics: {engine: llama}", "engineMetrics.engine"),
+        ("engineMetrics: {port: 0}", "engineMetrics.port"),
+        ("engineMetrics: {port: 65536}", "engineMetrics.port"),
+        ("engineMetrics: {path: metrics}", "engineMetrics.path"),
+        ("engineMetrics: {engine: trtllm-serve, path: /metrics}", "engineMetrics.path"),
+        ("engineMetrics: {engine: trtllm-serve, path: '/metrics/?x'}", "engineMetrics.path"),
     ] {
         let error = parse(field).expect_err(field);
         assert_eq!(error.problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), [wrong], "{field}");
