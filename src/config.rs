@@ -21,5 +21,6 @@ pub use live::{ConfigReader, ConfigWriter, live};
 pub use load::{Parsed, parse};
 pub use problem::{ConfigError, Problem};
 pub use schema::{
-    ApiVersion, EngineMetrics, Kind, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions,
+    AdapterLocality, ApiVersion, EngineMetrics, Kind, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer,
+    Scorers, Sessions,
 };

@@ -23,8 +23,8 @@ use crate::metrics::Metrics;
 use crate::model::{Decision, EndpointId, Now, Reason, Request, SessionKey, SessionSource};
 use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch, Session,
-    SessionDigest, Sessions, hash_prompt,
+    Booking, Chain, DecisionLog, Estimates, KnownAdapters, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch,
+    Session, SessionDigest, Sessions, hash_prompt,
 };
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
@@ -43,6 +43,7 @@ pub struct Picker {
     sessions: Sessions,
     digest: SessionDigest,
     estimates: Estimates,
+    adapters: KnownAdapters,
     log: DecisionLog,
     metrics: Arc<Metrics>,
     /// Spreads requests that have neither session nor prefix.
@@ -116,6 +117,7 @@ impl Picker {
             sessions: Sessions::new(now),
             digest: SessionDigest::derived_from(pool_name),
             estimates,
+            adapters: KnownAdapters::default(),
             log: DecisionLog::new(REMEMBERED_DECISIONS),
             metrics,
             anonymous: AtomicU64::new(0),
@@ -147,7 +149,7 @@ impl Picker {
         let profile = self.profile();
         let held = profile.config.sessions.affinity == Affinity::Hard
             && self.known_session(&profile.config, request, now.instant).live_home(&self.pool.load()).is_some();
-        profile.scorers.read_bodies() && !held
+        profile.scorers.read_bodies(self.adapters.any()) && !held
     }
 
     /// Picks an endpoint for `request`, books it there and remembers why.
@@ -170,8 +172,17 @@ impl Picker {
         let prompt_tokens = self.prompt_tokens(request, config);
         let block_tokens = config.prefix_index.block_bytes as f64 / self.estimates.bytes_per_token();
         let home = session.live_home(&pool);
-        let choices =
-            candidates::Choices { picker: self, pool: &pool, config, session, home, prompt_tokens, block_tokens };
+        let adapter = request.prompt.and_then(|prompt| self.adapters.find(prompt.model));
+        let choices = candidates::Choices {
+            picker: self,
+            pool: &pool,
+            config,
+            session,
+            home,
+            adapter,
+            prompt_tokens,
+            block_tokens,
+        };
         choices.collect(&scratch.depths, &mut scratch.candidates, now.instant);
         if scratch.candidates.is_empty() {
             return Err(Refusal::NoEndpoints);
@@ -205,7 +216,7 @@ impl Picker {
         self.contained(|| self.index.record(&member.lane, &scratch.chain, capacity));
         self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
-        member.load.picked();
+        let adapter_is_new = member.load.picked(adapter);
         let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
             Arc::clone(self),
@@ -220,6 +231,7 @@ impl Picker {
                 old_home: session.entry.map(|entry| entry.home),
                 chain: scratch.chain.as_slice().into(),
                 matched,
+                new_adapter: adapter.filter(|_| adapter_is_new),
                 prompt_bytes: request.prompt.map(|prompt| prompt.len()),
                 session_bytes: (prompt_tokens * self.estimates.bytes_per_token()) as u32,
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),

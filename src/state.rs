@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!   sources --PoolWriter--> PoolSnapshot --PoolReader--> pick
-//!                             Member = Endpoint + LoadCell (bookings, failures, speed) + Lane (its blocks)
+//!                             Member = Endpoint + LoadCell (bookings, failures, speed, its adapters)
+//!                                     + Lane (its blocks)
 //!   PrefixIndex  block hash -> who holds it        Sessions  digest -> home
 //!   Estimates    learned means                     DecisionLog  the last explanations
+//!   KnownAdapters  names that engines reported
 //! ```
 //!
 //! Readers and writers are different types; a pick takes no lock that a writer can hold for long.
 //! Clocks are arguments.
 
+mod adapters;
 mod average;
 mod decisions;
 mod estimates;
@@ -22,6 +25,7 @@ mod prefix;
 mod said;
 mod sessions;
 
+pub use adapters::{KnownAdapters, LoadedAdapters};
 pub use decisions::DecisionLog;
 pub use estimates::Estimates;
 pub use failures::Outcome;

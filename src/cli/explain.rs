@@ -63,6 +63,7 @@ struct ToldCharges {
     session_affinity: f64,
     prefix_locality: f64,
     queue_depth: f64,
+    adapter_locality: f64,
 }
 
 /// Prints the newest decisions.
@@ -129,16 +130,16 @@ pub(super) fn write(decisions: &[Told], to: &mut impl Write) -> io::Result<()> {
         )?;
         writeln!(
             to,
-            "    {:<20} {:>10} {:>10} {:>10} {:>9} | {:>10} {:>10} {:>10} {:>10}",
-            "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "penalty"
+            "    {:<20} {:>10} {:>10} {:>10} {:>9} | {:>10} {:>10} {:>10} {:>10} {:>10}",
+            "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "adapter", "penalty"
         )?;
         for choice in choices {
             let ToldChoice { endpoint, cost, uncached_tokens, waiting_tokens, in_flight, charged, penalty } = choice;
-            let ToldCharges { session_affinity, prefix_locality, queue_depth } = charged;
+            let ToldCharges { session_affinity, prefix_locality, queue_depth, adapter_locality } = charged;
             writeln!(
                 to,
                 "    {endpoint:<20} {cost:>10.0} {uncached_tokens:>10.0} {waiting_tokens:>10.0} {in_flight:>9} | \
-                 {session_affinity:>10.0} {prefix_locality:>10.0} {queue_depth:>10.0} {penalty:>10.0}"
+                 {session_affinity:>10.0} {prefix_locality:>10.0} {queue_depth:>10.0} {adapter_locality:>10.0} {penalty:>10.0}"
             )?;
         }
     }

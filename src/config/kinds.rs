@@ -85,11 +85,13 @@ pub enum ScorerKind {
     PrefixLocality,
     /// Charges an endpoint for the tokens that wait there.
     QueueDepth,
+    /// Charges an endpoint for a LoRA adapter that it would have to load.
+    AdapterLocality,
 }
 
 impl ScorerKind {
     /// Every scorer, in the order of the document and of explanations.
-    pub const ALL: [Self; 3] = [Self::SessionAffinity, Self::PrefixLocality, Self::QueueDepth];
+    pub const ALL: [Self; 4] = [Self::SessionAffinity, Self::PrefixLocality, Self::QueueDepth, Self::AdapterLocality];
 
     /// The name in the document, in metrics and in explanations.
     pub fn as_str(self) -> &'static str {
@@ -97,6 +99,7 @@ impl ScorerKind {
             Self::SessionAffinity => "sessionAffinity",
             Self::PrefixLocality => "prefixLocality",
             Self::QueueDepth => "queueDepth",
+            Self::AdapterLocality => "adapterLocality",
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use crate::metrics::ScrapeLabel;
-use crate::model::{EndpointId, EngineReport};
+use crate::model::{Adapter, EndpointId, EngineReport};
 
 use super::Picker;
 
 impl Picker {
     /// Takes in one scrape of `endpoint` that was sent `at`: its report, or why it said nothing.
     ///
-    /// Corrects the load by what no booking explains, sizes the prefix index to the engine's cache, and
-    /// forgets what is credited to an engine that has restarted.
+    /// Corrects the load by what no booking explains, sizes the prefix index to the engine's cache, notes its
+    /// LoRA adapters, and forgets what is credited to an engine that has restarted.
     pub fn engine_said(&self, endpoint: EndpointId, said: Result<&EngineReport, ScrapeLabel>, at: Instant) {
         let pool = self.pool.load();
         let Some(member) = pool.get(endpoint) else { return };
@@ -36,6 +36,11 @@ impl Picker {
             return;
         }
         member.load.observe(report, at);
+        if let Some(adapters) = &report.adapters {
+            let loaded =
+                || -> Vec<Adapter> { pool.members().iter().flat_map(|member| member.load.adapters().all()).collect() };
+            self.adapters.learn(&adapters.in_use, loaded);
+        }
     }
 
     /// `endpoint` is not asked any more, by configuration: what its engine said counts no longer.

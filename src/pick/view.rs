@@ -45,6 +45,8 @@ pub struct EndpointView {
     pub scrape_age: Option<f64>,
     /// Share of KV blocks that running requests hold, 0 to 1; `None` where the engine does not say, or not lately.
     pub kv_usage: Option<f64>,
+    /// LoRA adapters that it is taken to have loaded.
+    pub adapters: usize,
 }
 
 impl Picker {
@@ -71,6 +73,7 @@ impl Picker {
                 engine: member.load.said().engine(),
                 scrape_age: member.load.said().age(now).map(|age| age.as_secs_f64()),
                 kv_usage: member.load.said().kv_usage(),
+                adapters: member.load.adapters().count(),
             }
         });
         views.collect()

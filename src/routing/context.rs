@@ -17,6 +17,8 @@ pub struct Candidate {
     pub uncached_tokens: f64,
     /// Whether the session lives there.
     pub is_home: bool,
+    /// Whether the request names a LoRA adapter that would have to be loaded there.
+    pub lacks_adapter: bool,
     /// Charged for recent failures, in tokens.
     pub penalty: f64,
 }

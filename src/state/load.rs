@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::model::EngineReport;
+use crate::model::{Adapter, EngineReport};
 
+use super::adapters::LoadedAdapters;
 use super::average::Average;
 use super::failures::{Failures, Outcome};
 use super::foreign::Foreign;
@@ -34,6 +35,7 @@ pub struct LoadCell {
     foreign_running: AtomicU32,
     missed: AtomicU32,
     said: LastSaid,
+    adapters: LoadedAdapters,
     prefill_speed: Average,
     failures: Failures,
 }
@@ -52,6 +54,7 @@ impl Default for LoadCell {
             foreign_running: AtomicU32::new(0),
             missed: AtomicU32::new(0),
             said: LastSaid::default(),
+            adapters: LoadedAdapters::default(),
             prefill_speed: Average::new(FIRST_PREFILL_SPEED, SPEED_SHARE),
             failures: Failures::default(),
         }
@@ -59,14 +62,20 @@ impl Default for LoadCell {
 }
 
 impl LoadCell {
-    /// Counts a pick.
-    pub fn picked(&self) {
+    /// Counts a pick, of a request with this LoRA adapter; returns whether the adapter is new there.
+    pub fn picked(&self, adapter: Option<Adapter>) -> bool {
         self.picks.fetch_add(1, Relaxed);
+        adapter.is_some_and(|adapter| self.adapters.picked(adapter))
     }
 
     /// Picks so far.
     pub fn picks(&self) -> u64 {
         self.picks.load(Relaxed)
+    }
+
+    /// The LoRA adapters that it is taken to have loaded.
+    pub fn adapters(&self) -> &LoadedAdapters {
+        &self.adapters
     }
 
     /// What its engine said last.
@@ -125,6 +134,9 @@ impl LoadCell {
     pub fn observe(&self, report: &EngineReport, at: Instant) {
         self.missed.store(0, Relaxed);
         self.said.heard(report, at);
+        if let Some(adapters) = &report.adapters {
+            self.adapters.reported(adapters);
+        }
         let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
         let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
         let (waiting, running) = self.foreign.observe(
@@ -148,6 +160,7 @@ impl LoadCell {
 
     /// The engine is another process now: what the last one had is gone.
     pub fn restarted(&self) {
+        self.adapters.clear();
         self.forget_foreign();
     }
 

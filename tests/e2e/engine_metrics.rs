@@ -31,6 +31,31 @@ async fn ask(world: &World, model: &str, session: usize) -> String {
 }
 
 #[tokio::test]
+async fn a_request_goes_to_the_engine_that_has_its_adapter() {
+    let world = World::builder(3).config(OFTEN).start().await;
+    world.engine("r2").say_metrics(
+        "vllm:num_requests_waiting{engine=\"0\",model_name=\"base\"} 0.0\n\
+         vllm:lora_requests_info{max_lora=\"4\",running_lora_adapters=\"\",waiting_lora_adapters=\"\"} 1.7886264546e+09\n\
+         vllm:lora_requests_info{max_lora=\"4\",running_lora_adapters=\"chat, sql\",waiting_lora_adapters=\"\"} 1.7886264577e+09\n",
+    );
+    says(&world, "r2", "two adapters are loaded", |endpoint| endpoint["adapters"] == 2).await;
+    for session in 0..12 {
+        assert_eq!(ask(&world, "sql", session).await, "r2");
+    }
+    let decision = world.homing.decision().await.document;
+    let choices = decision["choices"].as_array().expect("choices");
+    let charged: Vec<_> = choices.iter().map(|choice| &choice["charged"]["adapterLocality"]).collect();
+    assert_eq!(charged, [&json!(0.0), &json!(2000.0), &json!(2000.0)]);
+
+    let mut served = BTreeSet::new();
+    for session in 0..30 {
+        served.insert(ask(&world, "base", session).await);
+    }
+    assert!(served.len() > 1, "a model that is no adapter goes anywhere, not only to {served:?}");
+    world.homing.ledger_reads_zero().await;
+}
+
+#[tokio::test]
 async fn load_that_others_sent_is_read_from_sglangs_page_and_moves_picks() {
     let world = World::builder(2).config(OFTEN).start().await;
     world.engine("r1").say_metrics(SGLANG);

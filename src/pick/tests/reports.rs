@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::metrics::ScrapeLabel;
-use crate::model::{EngineKind, EngineReport};
+use crate::model::{Adapter, AdapterReport, EngineKind, EngineReport};
 
 /// A prompt below one block, so that no prefix is found.
 const SHORT: &[u8] = b"hello";
@@ -44,6 +44,11 @@ fn busy(waiting: u32, running: u32) -> EngineReport {
         kv_usage: Some(0.5),
         ..EngineReport::default()
     }
+}
+
+fn with_adapters(slots: usize, names: &[&str]) -> EngineReport {
+    let in_use = names.iter().map(|name| Adapter::named(name)).collect();
+    EngineReport { adapters: Some(AdapterReport { slots, in_use }), ..busy(0, 0) }
 }
 
 #[test]
@@ -136,4 +141,64 @@ fn gauges_of_an_endpoint_that_never_spoke_are_absent() {
     assert!(!page.contains("scrape_age_seconds{endpoint=\"r2\"}") && !page.contains("kv_usage{endpoint=\"r2\"}"));
     let picks = world.view("r1").picks + world.view("r2").picks;
     assert_eq!(picks, 1);
+}
+
+#[test]
+fn a_request_goes_where_its_adapter_is_loaded() {
+    let world = world(&["r1", "r2", "r3"]);
+    world.say("r2", &with_adapters(4, &["sql"]));
+    assert!((0..30).all(|session| world.picked_for("sql", session) == "r2"));
+    let base = (0..30).filter(|session| world.picked_for("base", *session) == "r2").count();
+    assert!(base < 30, "a model that is no adapter is charged nothing");
+    assert_eq!(world.view("r2").adapters, 1);
+}
+
+#[test]
+fn a_queue_outweighs_an_adapter_and_the_next_pick_knows_where_it_was_loaded() {
+    let world = world(&["r1", "r2"]);
+    world.say("r1", &with_adapters(4, &["sql"]));
+    let pool = Arc::clone(&world.picker.pool.load());
+    let busy = Booking::new(pool.get(world.id("r1")).expect("in the pool"), 5_000.0, 0.0, world.now.instant);
+    assert_eq!(world.picked_for("sql", 0), "r2");
+    drop(busy);
+    let there = (0..40).filter(|session| world.picked_for("sql", *session) == "r2").count();
+    assert!((1..40).contains(&there), "both have it now: {there}");
+}
+
+#[test]
+fn an_adapter_whose_request_failed_is_not_taken_to_be_loaded() {
+    let world = world(&["r1", "r2"]);
+    world.say("r1", &with_adapters(4, &["sql"]));
+    let pool = Arc::clone(&world.picker.pool.load());
+    let busy = Booking::new(pool.get(world.id("r1")).expect("in the pool"), 5_000.0, 0.0, world.now.instant);
+    let sql = Prompt { model: "sql", ..prompt(SHORT) };
+    let mut picked = world.picker.pick(&request(None, Some(sql)), world.now).expect("eligible");
+    assert_eq!(&*picked.decision().endpoint, "r2");
+    picked.answered(Head { status: 404, is_event_stream: false, ..ok() }, world.now);
+    drop(busy);
+    assert!((0..20).all(|session| world.picked_for("sql", session) == "r1"));
+}
+
+#[test]
+fn an_engine_that_restarted_has_no_adapters() {
+    let world = world(&["r1", "r2"]);
+    let said = |start: f64, names: &[&str]| EngineReport { process_start: Some(start), ..with_adapters(4, names) };
+    world.say("r1", &said(1000.0, &["sql"]));
+    assert_eq!(world.view("r1").adapters, 1);
+    world.say("r1", &said(2000.0, &[]));
+    assert_eq!(world.view("r1").adapters, 0);
+}
+
+#[test]
+fn bodies_are_read_for_adapters_where_nothing_else_needs_them() {
+    let world = world(&["r1"]);
+    world.configure(|config| config.scorers.prefix_locality.weight = 0.0);
+    assert!(!world.picker.needs_body(&request(None, None), world.now));
+    world.say("r1", &with_adapters(4, &["sql"]));
+    assert!(world.picker.needs_body(&request(None, None), world.now));
+    world.configure(|config| {
+        config.scorers.prefix_locality.weight = 0.0;
+        config.scorers.adapter_locality.load_tokens = 0.0;
+    });
+    assert!(!world.picker.needs_body(&request(None, None), world.now));
 }
