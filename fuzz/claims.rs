@@ -52,6 +52,7 @@ pub fn engine_metrics(data: &[u8]) {
     let report = pieces.finish();
     assert_eq!(report, engine_metrics::parse(page));
     assert!(report.kv_usage.is_none_or(|share| (0.0..=1.0).contains(&share)));
+    assert!(report.adapters.is_none_or(|adapters| adapters.slots > 0 && adapters.in_use.len() <= 2048));
 }
 
 /// A stream survives messages in any order, answers each direction in order, passes on no other bytes than came,

@@ -16,10 +16,11 @@ mod validate;
 
 pub use byte_size::{ByteSize, ParseByteSizeError};
 pub use document::Document;
-pub use kinds::{Affinity, ScorerKind};
+pub use kinds::{Affinity, EngineChoice, ScorerKind};
 pub use live::{ConfigReader, ConfigWriter, live};
 pub use load::{Parsed, parse};
 pub use problem::{ConfigError, Problem};
 pub use schema::{
-    ApiVersion, EngineMetrics, Kind, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions,
+    AdapterLocality, ApiVersion, EngineMetrics, Kind, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer,
+    Scorers, Sessions,
 };

@@ -3,6 +3,7 @@
 //! The one entry is [`Metrics`]; everybody may count through it, the metrics port renders it.
 
 mod counters;
+mod scrapes;
 
 use std::sync::atomic::AtomicU64;
 
@@ -15,6 +16,10 @@ use prometheus_client::registry::Registry;
 use crate::model::{Reason, SessionSource};
 
 pub use counters::Counters;
+pub use scrapes::ScrapeLabel;
+
+/// A count for each endpoint, by name; set when the page is asked for, from a count that is kept elsewhere.
+pub type EndpointCounter = Family<[(&'static str, String); 1], Counter>;
 
 /// A gauge for each endpoint, by name.
 pub type EndpointGauge = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
@@ -136,8 +141,8 @@ pub struct Metrics {
     pub certificate_reloads: Counters<Taken>,
     /// When the certificate in force expires, in unix seconds; nothing where there is none.
     pub certificate_expiry: Family<[(&'static str, &'static str); 0], Gauge>,
-    /// Scrapes of engines.
-    pub scrapes: Counters<Taken>,
+    /// Scrapes of engines, by how they ended.
+    pub scrapes: Counters<ScrapeLabel>,
     /// Endpoints in the pool.
     pub endpoints: Gauge,
     /// Endpoints that may serve.
@@ -156,6 +161,12 @@ pub struct Metrics {
     pub blocks: EndpointGauge,
     /// Share of recent failures, by endpoint.
     pub failure_share: EndpointGauge,
+    /// Picks, by endpoint.
+    pub endpoint_picks: EndpointCounter,
+    /// Seconds since the last good scrape, by endpoint; none where there was none.
+    pub scrape_age: EndpointGauge,
+    /// Share of KV blocks in use, by endpoint; none where it is not known.
+    pub kv_usage: EndpointGauge,
 }
 
 impl Default for Metrics {
@@ -250,7 +261,13 @@ impl Metrics {
                 r.register("certificate_expiry_seconds", "When the certificate expires, unix time", metric.clone());
                 metric
             },
-            scrapes: Counters::new(r, "scrapes", "Scrapes of engine metrics", "outcome", &taken),
+            scrapes: Counters::new(
+                r,
+                "scrapes",
+                "Scrapes of engine metrics, by how they ended",
+                "outcome",
+                &ScrapeLabel::ALL.map(|it| (it, it.as_str())),
+            ),
             endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
             eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),
             session_entries: gauge(r, "session_entries", "Sessions remembered"),
@@ -264,6 +281,13 @@ impl Metrics {
             in_flight: by_endpoint(r, "endpoint_in_flight", "Requests in flight"),
             blocks: by_endpoint(r, "endpoint_prefix_blocks", "Prefix blocks that the endpoint is taken to hold"),
             failure_share: by_endpoint(r, "endpoint_failure_share", "Share of recent requests that failed, 0 to 1"),
+            endpoint_picks: {
+                let counts = EndpointCounter::default();
+                r.register("endpoint_picks", "Picks of the endpoint", counts.clone());
+                counts
+            },
+            scrape_age: by_endpoint(r, "endpoint_scrape_age_seconds", "Seconds since the last good scrape"),
+            kv_usage: by_endpoint(r, "endpoint_kv_usage", "Share of KV blocks that running requests hold, 0 to 1"),
             registry,
         }
     }

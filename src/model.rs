@@ -9,7 +9,7 @@ mod subset;
 
 pub use decision::{Charges, Choice, Decision, EXPLAINED, Reason};
 pub use endpoint::{Endpoint, EndpointId};
-pub use engine::EngineReport;
+pub use engine::{Adapter, AdapterReport, EngineKind, EngineReport};
 pub use request::{Now, Part, Prompt, Request, TOKEN_ID_BYTES, Unit};
 pub use session::{SessionHint, SessionKey, SessionSource};
 pub use subset::Subset;

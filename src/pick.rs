@@ -24,8 +24,8 @@ use crate::metrics::Metrics;
 use crate::model::{Decision, Now, Prompt, Reason, Request, TOKEN_ID_BYTES, Unit};
 use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, Member, PoolReader, PoolSnapshot, PrefixIndex, PrefixScratch,
-    SessionDigest, Sessions, hash_prompt,
+    Booking, Chain, DecisionLog, Estimates, KnownAdapters, Member, PoolReader, PoolSnapshot, PrefixIndex,
+    PrefixScratch, SessionDigest, Sessions, hash_prompt,
 };
 
 use session::{KnownSession, is_bound};
@@ -46,6 +46,7 @@ pub struct Picker {
     sessions: Sessions,
     digest: SessionDigest,
     estimates: Estimates,
+    adapters: KnownAdapters,
     log: DecisionLog,
     metrics: Arc<Metrics>,
     /// Spreads requests that have neither session nor prefix.
@@ -115,6 +116,7 @@ impl Picker {
             sessions: Sessions::new(now),
             digest: SessionDigest::derived_from(pool_name),
             estimates,
+            adapters: KnownAdapters::default(),
             log: DecisionLog::new(REMEMBERED_DECISIONS),
             metrics,
             anonymous: AtomicU64::new(0),
@@ -157,7 +159,7 @@ impl Picker {
                 .known_session(&profile.config, request, now.instant)
                 .live_home(&self.pool.load(), request)
                 .is_some();
-        profile.scorers.read_bodies() && !held
+        profile.scorers.read_bodies(self.adapters.any()) && !held
     }
 
     /// Picks an endpoint for `request`, books it there and remembers why.
@@ -181,6 +183,7 @@ impl Picker {
         let prompt_tokens = self.prompt_tokens(request, config);
         let block_tokens = config.prefix_index.block_bytes as f64 / self.bytes_per_token_of(request);
         let home = session.live_home(&pool, request);
+        let adapter = request.prompt.and_then(|prompt| self.adapters.find(prompt.model));
         let choices = candidates::Choices {
             picker: self,
             pool: &pool,
@@ -188,6 +191,7 @@ impl Picker {
             request,
             session,
             home,
+            adapter,
             prompt_tokens,
             block_tokens,
         };
@@ -225,6 +229,7 @@ impl Picker {
         self.contained(|| self.index.record(&member.lane, &scratch.chain, capacity));
         self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
+        let adapter_is_new = member.load.picked(adapter);
         let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
             Arc::clone(self),
@@ -238,6 +243,7 @@ impl Picker {
                 old_home: session.entry.map(|entry| entry.home),
                 chain: scratch.chain.as_slice().into(),
                 matched,
+                new_adapter: adapter.filter(|_| adapter_is_new),
                 prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),
                 session_bytes: (prompt_tokens * self.estimates.bytes_per_token()) as u32,
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),

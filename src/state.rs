@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!   sources --PoolWriter--> PoolSnapshot --PoolReader--> pick
-//!                             Member = Endpoint + LoadCell (bookings, failures, speed) + Lane (its blocks)
+//!                             Member = Endpoint + LoadCell (bookings, failures, speed, its adapters)
+//!                                     + Lane (its blocks)
 //!   PrefixIndex  block hash -> who holds it        Sessions  digest -> home
 //!   Estimates    learned means                     DecisionLog  the last explanations
+//!   KnownAdapters  names that engines reported
 //! ```
 //!
 //! Readers and writers are different types; a pick takes no lock that a writer can hold for long.
 //! Clocks are arguments.
 
+mod adapters;
 mod average;
 mod decisions;
 mod estimates;
@@ -19,8 +22,10 @@ mod ledger;
 mod load;
 mod pool;
 mod prefix;
+mod said;
 mod sessions;
 
+pub use adapters::{KnownAdapters, LoadedAdapters};
 pub use decisions::DecisionLog;
 pub use estimates::Estimates;
 pub use failures::Outcome;
@@ -28,4 +33,5 @@ pub use ledger::Booking;
 pub use load::LoadCell;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
 pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt};
+pub use said::LastSaid;
 pub use sessions::{Session, SessionClass, SessionDigest, Sessions};

@@ -126,10 +126,12 @@ fn scraped(page: &str) -> Vec<(Family, Vec<String>)> {
 fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
     let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
     let metrics = homing::metrics::Metrics::new();
-    for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
+    let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
+    for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }
     drop(metrics.certificate_expiry.get_or_create(&[]));
+    drop(metrics.endpoint_picks.get_or_create(&[("endpoint", "r1".to_owned())]));
     let (text, rows) = (metrics.render(), documented(&page));
     let mut documented: Vec<_> = rows.iter().map(|(family, _)| family).collect();
     let scraped = scraped(&text);

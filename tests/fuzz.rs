@@ -29,6 +29,8 @@ const METRICS: &[u8] = b"\x05\
 vllm:num_requests_waiting{engine=\"0\",model_name=\"a\\\"}b\"} 3.0
 vllm:kv_cache_usage_perc{engine=\"0\"} 0.5 1700000000000
 vllm:cache_config_info{block_size=\"16\",num_gpu_blocks=\"100\"} 1.0
+vllm:lora_requests_info{max_lora=\"2\",running_lora_adapters=\"a, b\",waiting_lora_adapters=\"\"} 1.78e+09
+sglang:num_queue_reqs{dp_rank=\"1\",priority=\"\",tp_rank=\"0\"} 2.0
 process_start_time_seconds 1.79525458217e+09
 ";
 

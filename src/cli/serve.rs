@@ -24,7 +24,7 @@ use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
 use crate::serving::tls::Identity;
 use crate::serving::{Readiness, Runtimes, health, http};
-use crate::sources::engine_metrics::{self, Target};
+use crate::sources::engine_metrics::{self, Heard, Target};
 use crate::sources::{config_file, endpoints_file};
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
 
@@ -234,8 +234,10 @@ async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<M
 /// Asks every endpoint of the pool for its metrics, whoever is in it.
 async fn ask_engines(mut pool: PoolReader, config: ConfigReader, picker: Arc<Picker>) {
     let (sender, targets) = watch::channel(targets(&pool));
-    let asking = engine_metrics::run(targets, config, move |scrape| {
-        picker.engine_said(scrape.id, scrape.outcome.as_ref().ok());
+    let asking = engine_metrics::run(targets, config, move |scrape| match &scrape.heard {
+        Heard::Said(report) => picker.engine_said(scrape.id, Ok(report), scrape.sent),
+        Heard::Failed(error) => picker.engine_said(scrape.id, Err(error.label()), scrape.sent),
+        Heard::NotAsked => picker.engine_not_asked(scrape.id),
     });
     let following = async {
         loop {

@@ -8,7 +8,10 @@ use http::HeaderName;
 use http::uri::PathAndQuery;
 
 use super::byte_size::ByteSize;
-use super::schema::{EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions};
+use super::kinds::EngineChoice;
+use super::schema::{
+    AdapterLocality, EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions,
+};
 
 /// Session headers looked for in each request: a handful, because each costs a look.
 const HEADERS: RangeInclusive<usize> = 1..=16;
@@ -47,14 +50,16 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         note("sessions.maxSessions", "must be at least 1; to ignore sessions set sessions.affinity to off".into());
     }
 
-    let Scorers { session_affinity, prefix_locality, queue_depth } = scorers;
+    let Scorers { session_affinity, prefix_locality, queue_depth, adapter_locality } = scorers;
     let Scorer { weight: session_weight } = session_affinity;
     let PrefixLocality { weight: prefix_weight, load_growth } = prefix_locality;
     let Scorer { weight: queue_weight } = queue_depth;
+    let AdapterLocality { weight: adapter_weight, load_tokens } = adapter_locality;
     for (field, weight) in [
         ("scorers.sessionAffinity.weight", session_weight),
         ("scorers.prefixLocality.weight", prefix_weight),
         ("scorers.queueDepth.weight", queue_weight),
+        ("scorers.adapterLocality.weight", adapter_weight),
     ] {
         if !(weight.is_finite() && *weight >= 0.0) {
             note(field, format!("is {weight}, must be a finite number of 0 or more; 0 turns the scorer off"));
@@ -62,6 +67,9 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     }
     if !(0.0..=1.0).contains(load_growth) {
         note("scorers.prefixLocality.loadGrowth", format!("is {load_growth}, must be between 0 and 1"));
+    }
+    if !(load_tokens.is_finite() && *load_tokens >= 0.0) {
+        note("scorers.adapterLocality.loadTokens", format!("is {load_tokens}, must be a finite number of 0 or more"));
     }
 
     let PrefixIndex { block_bytes, bytes_per_token, default_cache_tokens, media_tokens } = prefix_index;
@@ -87,11 +95,22 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
         note("limits.waitingTokensPerEndpoint", "must be at least 1; leave it out to shed nothing".into());
     }
 
-    let EngineMetrics { enabled: _, interval, timeout, path } = engine_metrics;
+    let EngineMetrics { enabled: _, interval, timeout, engine, path, port } = engine_metrics;
     lasts("engineMetrics.interval", *interval, Duration::from_millis(50), note);
     lasts("engineMetrics.timeout", *timeout, Duration::from_millis(10), note);
-    if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() {
-        note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics"));
+    if let Some(path) = path {
+        match path.parse::<PathAndQuery>() {
+            Ok(page) if path.starts_with('/') => {
+                if *engine == EngineChoice::TrtllmServe && page.path().trim_end_matches('/') == "/metrics" {
+                    let fix = "reading /metrics of trtllm-serve takes its statistics away: use /prometheus/metrics";
+                    note("engineMetrics.path", fix.into());
+                }
+            }
+            _ => note("engineMetrics.path", format!("`{path}` is not a path: start it with /, such as /metrics")),
+        }
+    }
+    if *port == Some(0) {
+        note("engineMetrics.port", "must be between 1 and 65535; leave it out for the engine's own".into());
     }
 }
 

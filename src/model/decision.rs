@@ -65,7 +65,7 @@ pub struct Choice {
     pub penalty: f64,
 }
 
-/// What the three scorers charged one endpoint.
+/// What the scorers charged one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Charges {
@@ -75,13 +75,15 @@ pub struct Charges {
     pub prefix_locality: f64,
     /// By the queue depth scorer.
     pub queue_depth: f64,
+    /// By the adapter locality scorer.
+    pub adapter_locality: f64,
 }
 
 impl Charges {
     /// All charges together.
     pub fn sum(&self) -> f64 {
-        let Self { session_affinity, prefix_locality, queue_depth } = self;
-        session_affinity + prefix_locality + queue_depth
+        let Self { session_affinity, prefix_locality, queue_depth, adapter_locality } = self;
+        session_affinity + prefix_locality + queue_depth + adapter_locality
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{Affinity, PickerConfig};
-use crate::model::{EndpointId, Reason, Request};
+use crate::model::{Adapter, EndpointId, Reason, Request};
 use crate::routing::{Candidate, PickContext};
 use crate::state::{Member, PoolSnapshot};
 
@@ -21,6 +21,8 @@ pub(super) struct Choices<'a> {
     pub session: KnownSession,
     /// The session's home, where it is live.
     pub home: Option<EndpointId>,
+    /// The LoRA adapter that the request names.
+    pub adapter: Option<Adapter>,
     pub prompt_tokens: f64,
     pub block_tokens: f64,
 }
@@ -120,6 +122,7 @@ impl Choices<'_> {
             uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
             is_home: Some(member.id) == self.home,
             is_parents_home: Some(member.id) == self.session.parent_home,
+            lacks_adapter: self.adapter.is_some_and(|adapter| !load.adapters().has(adapter)),
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Decision, EndpointId, Now, SessionKey};
+use crate::model::{Adapter, Decision, EndpointId, Now, SessionKey};
 use crate::state::{Booking, Member, Outcome, Session};
 
 use super::Picker;
@@ -37,6 +37,8 @@ pub(super) struct Facts {
     /// The prompt's blocks, of which the endpoint already held the first `matched`.
     pub chain: Box<[u64]>,
     pub matched: usize,
+    /// The request's LoRA adapter, where the pick was the first to bring it there.
+    pub new_adapter: Option<Adapter>,
     pub prompt_bytes: Option<usize>,
     /// Bytes of the prompt for the session's memory, estimated where the body was not read.
     pub session_bytes: u32,
@@ -152,6 +154,7 @@ impl Picked {
                 self.booking.end_waiting();
                 if let Some(member) = pool.get(self.booking.endpoint()) {
                     picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);
+                    self.facts.new_adapter.iter().for_each(|adapter| member.load.adapters().remove(*adapter));
                 }
             }
         }
@@ -208,6 +211,7 @@ impl Picked {
         let pool = picker.pool.load();
         if let Some(picked) = pool.get(self.booking.endpoint()) {
             picker.index.retract(&picked.lane, &self.facts.chain[self.facts.matched..]);
+            self.facts.new_adapter.iter().for_each(|adapter| picked.load.adapters().remove(*adapter));
         }
         let capacity =
             served.lane.capacity_blocks(&picker.config.load().prefix_index, picker.estimates.bytes_per_token());

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 mod choices;
 mod kinship;
+mod reports;
 
 struct World {
     picker: Arc<Picker>,
@@ -279,9 +280,9 @@ fn an_engine_that_restarted_holds_nothing() {
     world.turn(None, Some(&vec![b'x'; 8_000]), 0);
     let id = world.picker.pool.load().members()[0].id;
     let said = |start: f64| crate::model::EngineReport { process_start: Some(start), ..Default::default() };
-    world.picker.engine_said(id, Some(&said(1000.0)));
+    world.picker.engine_said(id, Ok(&said(1000.0)), world.now.instant);
     assert!(world.picker.endpoints(world.now.instant)[0].indexed_blocks > 0);
-    world.picker.engine_said(id, Some(&said(2000.0)));
+    world.picker.engine_said(id, Ok(&said(2000.0)), world.now.instant);
     assert_eq!(world.picker.endpoints(world.now.instant)[0].indexed_blocks, 0);
 }
 

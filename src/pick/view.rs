@@ -1,10 +1,12 @@
 //! What the admin port and the metrics page show of the pool.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::model::EngineKind;
 use crate::state::PrefixIndex;
 
 use super::Picker;
@@ -35,6 +37,16 @@ pub struct EndpointView {
     pub indexed_blocks: usize,
     /// Prefix blocks that its cache can hold.
     pub capacity_blocks: usize,
+    /// Picks of it so far.
+    pub picks: u64,
+    /// Whose metrics its engine told, at the last good scrape; `None` where there was none.
+    pub engine: Option<EngineKind>,
+    /// Seconds since that scrape; `None` where there was none.
+    pub scrape_age: Option<f64>,
+    /// Share of KV blocks that running requests hold, 0 to 1; `None` where the engine does not say, or not lately.
+    pub kv_usage: Option<f64>,
+    /// LoRA adapters that it is taken to have loaded.
+    pub adapters: usize,
 }
 
 impl Picker {
@@ -57,6 +69,11 @@ impl Picker {
                 prefill_speed: member.load.prefill_speed(),
                 indexed_blocks: member.lane.len(),
                 capacity_blocks: member.lane.capacity_blocks(&config.prefix_index, bytes_per_token),
+                picks: member.load.picks(),
+                engine: member.load.said().engine(),
+                scrape_age: member.load.said().age(now).map(|age| age.as_secs_f64()),
+                kv_usage: member.load.said().kv_usage(),
+                adapters: member.load.adapters().count(),
             }
         });
         views.collect()
@@ -73,15 +90,23 @@ impl Picker {
         let blocks = views.iter().map(|view| view.indexed_blocks).sum();
         metrics.index_bytes.set(count(PrefixIndex::bytes(blocks)));
         metrics.bytes_per_token.set(self.estimates.bytes_per_token());
-        for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
+        let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
+        for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {
             gauges.clear();
         }
+        metrics.endpoint_picks.clear();
         for view in views {
             let label = [("endpoint", view.name.to_string())];
             metrics.waiting_tokens.get_or_create(&label).set(view.waiting_tokens);
             metrics.in_flight.get_or_create(&label).set(f64::from(view.in_flight));
             metrics.blocks.get_or_create(&label).set(view.indexed_blocks as f64);
             metrics.failure_share.get_or_create(&label).set(view.failure_share);
+            metrics.endpoint_picks.get_or_create(&label).inner().store(view.picks, Relaxed);
+            for (gauges, value) in [(&metrics.scrape_age, view.scrape_age), (&metrics.kv_usage, view.kv_usage)] {
+                if let Some(value) = value {
+                    gauges.get_or_create(&label).set(value);
+                }
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Candidate {
     pub is_home: bool,
     /// Whether the session lives there that a new one was started from; it decides ties only.
     pub is_parents_home: bool,
+    /// Whether the request names a LoRA adapter that would have to be loaded there.
+    pub lacks_adapter: bool,
     /// Charged for recent failures, in tokens.
     pub penalty: f64,
 }

@@ -4,7 +4,7 @@ use crate::config::{ScorerKind, Scorers as ScorersConfig};
 use crate::model::Charges;
 
 use super::context::{Candidate, PickContext};
-use super::scorers::{PrefixLocality, QueueDepth, Scorer, SessionAffinity};
+use super::scorers::{AdapterLocality, PrefixLocality, QueueDepth, Scorer, SessionAffinity};
 
 /// The scorers of one configuration, in the order of [`ScorerKind::ALL`].
 #[derive(Debug)]
@@ -12,13 +12,16 @@ pub struct Scorers {
     scorers: Vec<(ScorerKind, Box<dyn Scorer>)>,
     /// What one token of the prompt costs on an idle endpoint that lacks it.
     uncached_token_cost: f64,
+    /// What a missing LoRA adapter costs, in tokens.
+    adapter_cost: f64,
 }
 
 impl Scorers {
     /// Builds every scorer that `config` configures.
     pub fn new(config: &ScorersConfig) -> Self {
         let scorers = ScorerKind::ALL.into_iter().map(|kind| (kind, build(kind, config))).collect();
-        Self { scorers, uncached_token_cost: config.prefix_locality.weight }
+        let adapter_cost = config.adapter_locality.weight * config.adapter_locality.load_tokens;
+        Self { scorers, uncached_token_cost: config.prefix_locality.weight, adapter_cost }
     }
 
     /// What each scorer charges for `candidate`, in tokens.
@@ -35,9 +38,9 @@ impl Scorers {
         self.uncached_token_cost * block_tokens
     }
 
-    /// Whether the body of a request can change a pick at all.
-    pub fn read_bodies(&self) -> bool {
-        self.uncached_token_cost > 0.0
+    /// Whether the body of a request can change a pick at all, where its model may be a LoRA adapter or cannot be.
+    pub fn read_bodies(&self, with_adapters: bool) -> bool {
+        self.uncached_token_cost > 0.0 || with_adapters && self.adapter_cost > 0.0
     }
 
     /// Scorers whose first charge panics, to show that a pick survives it.
@@ -50,18 +53,22 @@ impl Scorers {
                 panic!("a scorer with a bug")
             }
         }
-        Self { scorers: vec![(ScorerKind::QueueDepth, Box::new(Panics))], uncached_token_cost: 2.0 }
+        let scorers: Vec<(_, Box<dyn Scorer>)> = vec![(ScorerKind::QueueDepth, Box::new(Panics))];
+        Self { scorers, uncached_token_cost: 2.0, adapter_cost: 0.0 }
     }
 }
 
 fn build(kind: ScorerKind, config: &ScorersConfig) -> Box<dyn Scorer> {
-    let ScorersConfig { session_affinity, prefix_locality, queue_depth } = config;
+    let ScorersConfig { session_affinity, prefix_locality, queue_depth, adapter_locality } = config;
     match kind {
         ScorerKind::SessionAffinity => Box::new(SessionAffinity { weight: session_affinity.weight }),
         ScorerKind::PrefixLocality => {
             Box::new(PrefixLocality { weight: prefix_locality.weight, load_growth: prefix_locality.load_growth })
         }
         ScorerKind::QueueDepth => Box::new(QueueDepth { weight: queue_depth.weight }),
+        ScorerKind::AdapterLocality => {
+            Box::new(AdapterLocality { weight: adapter_locality.weight, load_tokens: adapter_locality.load_tokens })
+        }
     }
 }
 
@@ -70,5 +77,6 @@ fn row(charges: &mut Charges, kind: ScorerKind) -> &mut f64 {
         ScorerKind::SessionAffinity => &mut charges.session_affinity,
         ScorerKind::PrefixLocality => &mut charges.prefix_locality,
         ScorerKind::QueueDepth => &mut charges.queue_depth,
+        ScorerKind::AdapterLocality => &mut charges.adapter_locality,
     }
 }

@@ -1,9 +1,11 @@
-//! The three scorers: each answers how many tokens of prefill work a choice would cost.
+//! The scorers: each answers how many tokens of prefill work a choice would cost.
 
+mod adapter_locality;
 mod prefix_locality;
 mod queue_depth;
 mod session_affinity;
 
+pub use adapter_locality::AdapterLocality;
 pub use prefix_locality::PrefixLocality;
 pub use queue_depth::QueueDepth;
 pub use session_affinity::SessionAffinity;
@@ -31,6 +33,7 @@ pub(super) mod fixtures {
             uncached_tokens: 1000.0,
             is_home: false,
             is_parents_home: false,
+            lacks_adapter: false,
             penalty: 0.0,
         }
     }

@@ -4,6 +4,7 @@
 //! hands every outcome to its caller. Nothing waits for it: without reports the picker goes by its
 //! own bookings.
 
+mod ask;
 mod parse;
 mod scrape;
 
@@ -13,16 +14,12 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 pub use parse::{Page, parse};
 pub use scrape::{ScrapeError, Scraper};
 
-use crate::config::{ConfigReader, EngineMetrics};
+use crate::config::ConfigReader;
 use crate::model::{EndpointId, EngineReport};
-
-/// Intervals vary by this share to either side, so that pickers that started together drift apart.
-const JITTER: f64 = 0.1;
 
 /// An engine to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +30,17 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
+/// What an attempt to ask an engine came to.
+#[derive(Debug)]
+pub enum Heard {
+    /// Its page was read; it may still have no name that we know.
+    Said(EngineReport),
+    /// It said nothing.
+    Failed(ScrapeError),
+    /// It is not asked any more: what it said will grow old.
+    NotAsked,
+}
+
 /// One attempt to ask an engine.
 #[derive(Debug)]
 pub struct Scrape {
@@ -41,7 +49,7 @@ pub struct Scrape {
     /// When the request was sent: the report is at least this new.
     pub sent: Instant,
     /// What the engine said, or why it is not known.
-    pub outcome: Result<EngineReport, ScrapeError>,
+    pub heard: Heard,
 }
 
 /// A task that ends with its handle.
@@ -67,42 +75,13 @@ where
         asking.retain(|id, (address, _)| wanted.contains(&Target { id: *id, address: *address }));
         for target in wanted {
             asking.entry(target.id).or_insert_with(|| {
-                let task = ask(target, scraper.clone(), config.clone(), report.clone());
+                let task = ask::ask(target, scraper.clone(), config.clone(), report.clone());
                 (target.address, Asking(tokio::spawn(task)))
             });
         }
         if targets.changed().await.is_err() {
             return;
         }
-    }
-}
-
-async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report: impl Fn(Scrape)) {
-    let Target { id, address } = target;
-    // A pool that appears at once is not asked all at once.
-    let mut pause = rand::random_range(0.0..JITTER);
-    let mut failing = false;
-    loop {
-        let EngineMetrics { enabled, interval, timeout, path } = config.load().engine_metrics.clone();
-        if !enabled {
-            config.changed().await;
-            continue;
-        }
-        tokio::select! {
-            () = sleep(interval.mul_f64(pause)) => {}
-            () = config.changed() => continue,
-        }
-        let sent = Instant::now();
-        let outcome = scraper.scrape(address, &path, timeout).await;
-        // Told when it changes, not each second.
-        match &outcome {
-            Err(error) if !failing => tracing::warn!(%address, %error, "the engine's metrics cannot be read"),
-            Ok(_) if failing => tracing::info!(%address, "the engine's metrics can be read again"),
-            _ => {}
-        }
-        failing = outcome.is_err();
-        report(Scrape { id, sent, outcome });
-        pause = rand::random_range(1.0 - JITTER..1.0 + JITTER);
     }
 }
 

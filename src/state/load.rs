@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use crate::model::EngineReport;
+use crate::model::{Adapter, EngineReport};
 
+use super::adapters::LoadedAdapters;
 use super::average::Average;
 use super::failures::{Failures, Outcome};
 use super::foreign::Foreign;
+use super::said::LastSaid;
 
 /// Prefill speed until an endpoint has shown its own, in tokens per second.
 const FIRST_PREFILL_SPEED: f64 = 10_000.0;
@@ -19,9 +21,10 @@ const TELLING_TOKENS: f64 = 1024.0;
 /// After so many scrapes in a row without an answer, what the engine said before is stale.
 const STALE_AFTER: u32 = 3;
 
-/// Bookings, failures and learned speed of one endpoint.
+/// Bookings, failures and learned speed of one endpoint, and what its engine says of itself.
 #[derive(Debug)]
 pub struct LoadCell {
+    picks: AtomicU64,
     waiting_tokens: AtomicU64,
     waiting_requests: AtomicU32,
     most_waiting_requests: AtomicU32,
@@ -31,6 +34,8 @@ pub struct LoadCell {
     foreign_waiting: AtomicU32,
     foreign_running: AtomicU32,
     missed: AtomicU32,
+    said: LastSaid,
+    adapters: LoadedAdapters,
     prefill_speed: Average,
     failures: Failures,
 }
@@ -38,6 +43,7 @@ pub struct LoadCell {
 impl Default for LoadCell {
     fn default() -> Self {
         Self {
+            picks: AtomicU64::new(0),
             waiting_tokens: AtomicU64::new(0),
             waiting_requests: AtomicU32::new(0),
             most_waiting_requests: AtomicU32::new(0),
@@ -47,6 +53,8 @@ impl Default for LoadCell {
             foreign_waiting: AtomicU32::new(0),
             foreign_running: AtomicU32::new(0),
             missed: AtomicU32::new(0),
+            said: LastSaid::default(),
+            adapters: LoadedAdapters::default(),
             prefill_speed: Average::new(FIRST_PREFILL_SPEED, SPEED_SHARE),
             failures: Failures::default(),
         }
@@ -54,6 +62,27 @@ impl Default for LoadCell {
 }
 
 impl LoadCell {
+    /// Counts a pick, of a request with this LoRA adapter; returns whether the adapter is new there.
+    pub fn picked(&self, adapter: Option<Adapter>) -> bool {
+        self.picks.fetch_add(1, Relaxed);
+        adapter.is_some_and(|adapter| self.adapters.picked(adapter))
+    }
+
+    /// Picks so far.
+    pub fn picks(&self) -> u64 {
+        self.picks.load(Relaxed)
+    }
+
+    /// The LoRA adapters that it is taken to have loaded.
+    pub fn adapters(&self) -> &LoadedAdapters {
+        &self.adapters
+    }
+
+    /// What its engine said last.
+    pub fn said(&self) -> &LastSaid {
+        &self.said
+    }
+
     /// Tokens that we sent there and whose first byte has not come back.
     pub fn booked_tokens(&self) -> u64 {
         self.waiting_tokens.load(Relaxed)
@@ -101,9 +130,13 @@ impl LoadCell {
         }
     }
 
-    /// Corrects the load by what the engine says of itself.
-    pub fn observe(&self, report: &EngineReport) {
+    /// Corrects the load by what the engine says of itself; the report is as new as `at`.
+    pub fn observe(&self, report: &EngineReport, at: Instant) {
         self.missed.store(0, Relaxed);
+        self.said.heard(report, at);
+        if let Some(adapters) = &report.adapters {
+            self.adapters.reported(adapters);
+        }
         let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
         let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
         let (waiting, running) = self.foreign.observe(
@@ -121,11 +154,24 @@ impl LoadCell {
         if self.missed.fetch_add(1, Relaxed) + 1 < STALE_AFTER {
             return;
         }
+        self.said.grow_old();
+        self.forget_foreign();
+    }
+
+    /// The engine is another process now: what the last one had is gone.
+    pub fn restarted(&self) {
+        self.adapters.clear();
+        self.forget_foreign();
+    }
+
+    /// The engine is not asked any more: our own bookings are all that counts.
+    pub fn not_asked(&self) {
+        self.said.forget();
         self.forget_foreign();
     }
 
     /// What others made wait there is gone or not known any more.
-    pub fn forget_foreign(&self) {
+    fn forget_foreign(&self) {
         self.foreign.reset();
         self.foreign_waiting.store(0, Relaxed);
         self.foreign_running.store(0, Relaxed);

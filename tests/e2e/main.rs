@@ -13,6 +13,7 @@ mod degraded;
 mod dialects;
 mod drain;
 mod early_answers;
+mod engine_metrics;
 mod events;
 mod explain;
 mod failing_engines;

@@ -46,16 +46,16 @@ fn one(decision: &Decision, when: &dyn Display, to: &mut impl Write) -> io::Resu
     )?;
     writeln!(
         to,
-        "    {:<20} {:>10} {:>10} {:>10} {:>9} | {:>10} {:>10} {:>10} {:>10}",
-        "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "penalty"
+        "    {:<20} {:>10} {:>10} {:>10} {:>9} | {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "adapter", "penalty"
     )?;
     choices.iter().try_for_each(|choice| {
         let Choice { endpoint, cost, uncached_tokens, waiting_tokens, in_flight, charged, penalty } = choice;
-        let Charges { session_affinity, prefix_locality, queue_depth } = charged.unwrap_or_default();
+        let Charges { session_affinity, prefix_locality, queue_depth, adapter_locality } = charged.unwrap_or_default();
         writeln!(
             to,
             "    {endpoint:<20} {cost:>10.0} {uncached_tokens:>10.0} {waiting_tokens:>10.0} {in_flight:>9} | \
-             {session_affinity:>10.0} {prefix_locality:>10.0} {queue_depth:>10.0} {penalty:>10.0}"
+             {session_affinity:>10.0} {prefix_locality:>10.0} {queue_depth:>10.0} {adapter_locality:>10.0} {penalty:>10.0}"
         )
     })
 }

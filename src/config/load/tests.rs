@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Affinity, ByteSize, ScorerKind};
+use crate::model::EngineKind;
 
 fn problems(text: &str) -> Vec<String> {
     match parse(text) {
@@ -29,9 +30,10 @@ scorers:
   sessionAffinity: {weight: 1}
   prefixLocality: {weight: 2, loadGrowth: 0.05}
   queueDepth: {weight: 1}
+  adapterLocality: {weight: 1, loadTokens: 2000}
 prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000, mediaTokens: 1024}
 limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s, waitingTokensPerEndpoint: null, strict: false}
-engineMetrics: {enabled: true, interval: 1s, timeout: 1s, path: /metrics}
+engineMetrics: {enabled: true, interval: 1s, timeout: 1s, engine: auto, path: null, port: null}
 ";
     assert_eq!(parse(text), Ok(Parsed { config: PickerConfig::default(), warnings: vec![] }));
 }
@@ -60,9 +62,25 @@ limits: {requestBody: 4096, bufferedBodies: 500KB}
     assert_eq!(config.sessions.affinity, Affinity::Hard);
     assert_eq!(config.sessions.idle_timeout, Duration::from_secs(90));
     assert_eq!(config.sessions.headers, ["x-chat"]);
-    assert_eq!(ScorerKind::ALL.map(|kind| config.scorers.weight(kind)), [1.0, 2.0, 0.5]);
+    assert_eq!(ScorerKind::ALL.map(|kind| config.scorers.weight(kind)), [1.0, 2.0, 0.5, 1.0]);
     assert_eq!(config.limits.request_body, ByteSize(4096));
     assert_eq!(config.limits.buffered_bodies, ByteSize(500_000));
+}
+
+#[test]
+fn every_engine_has_its_page() {
+    for (engine, path, port) in [
+        ("auto", "/metrics", None),
+        ("vllm", "/metrics", None),
+        ("sglang", "/metrics", None),
+        ("trtllm-serve", "/prometheus/metrics", None),
+        ("triton-tensorrt-llm", "/metrics", Some(8002)),
+    ] {
+        let said = parse(&format!("engineMetrics: {{engine: {engine}}}")).expect(engine).config.engine_metrics;
+        assert_eq!((said.engine.path(), said.engine.port(), said.path, said.port), (path, port, None, None));
+        assert_eq!(said.engine.kind().map_or("auto", EngineKind::as_str), engine);
+    }
+    assert!(parse("engineMetrics: {engine: trtllm-serve, path: /prometheus/metrics}").is_ok());
 }
 
 #[test]
@@ -117,6 +135,9 @@ fn every_range_has_two_ends() {
         ("scorers: {prefixLocality: {weight: .nan}}", "scorers.prefixLocality.weight"),
         ("scorers: {prefixLocality: {weight: .inf}}", "scorers.prefixLocality.weight"),
         ("scorers: {prefixLocality: {loadGrowth: 1.5}}", "scorers.prefixLocality.loadGrowth"),
+        ("scorers: {adapterLocality: {weight: -1}}", "scorers.adapterLocality.weight"),
+        ("scorers: {adapterLocality: {loadTokens: -1}}", "scorers.adapterLocality.loadTokens"),
+        ("scorers: {adapterLocality: {loadTokens: .inf}}", "scorers.adapterLocality.loadTokens"),
         ("prefixIndex: {blockBytes: 63}", "prefixIndex.blockBytes"),
         ("prefixIndex: {blockBytes: 65537}", "prefixIndex.blockBytes"),
         ("prefixIndex: {bytesPerToken: 0}", "prefixIndex.bytesPerToken"),
@@ -126,6 +147,12 @@ fn every_range_has_two_ends() {
         ("limits: {bufferedBodies: 1MiB}", "limits.bufferedBodies"),
         ("limits: {bodyWait: 0s}", "limits.bodyWait"),
         ("engineMetrics: {timeout: 0s}", "engineMetrics.timeout"),
+        ("engineMetrics: {engine: llama}", "engineMetrics.engine"),
+        ("engineMetrics: {port: 0}", "engineMetrics.port"),
+        ("engineMetrics: {port: 65536}", "engineMetrics.port"),
+        ("engineMetrics: {path: metrics}", "engineMetrics.path"),
+        ("engineMetrics: {engine: trtllm-serve, path: /metrics}", "engineMetrics.path"),
+        ("engineMetrics: {engine: trtllm-serve, path: '/metrics/?x'}", "engineMetrics.path"),
         ("apiVersion: homing.dev/v2", "apiVersion"),
         ("kind: Picker", "kind"),
         ("sessions: 3", "sessions"),

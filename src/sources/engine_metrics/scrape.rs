@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::parse::Page;
-use crate::model::EngineReport;
+use crate::metrics::ScrapeLabel;
+use crate::model::{EngineKind, EngineReport};
 
 /// Largest page that is read: twenty times vLLM's.
 const PAGE: usize = 1 << 20;
@@ -31,6 +32,9 @@ pub enum ScrapeError {
     /// The engine answered with something other than 200.
     #[error("the answer was {0}")]
     Status(StatusCode),
+    /// The engine answered with JSON. trtllm-serve's /metrics does, and each reading takes away what it returns.
+    #[error("the answer is JSON and no metrics page; trtllm-serve has its own at /prometheus/metrics")]
+    Json,
     /// The page has more than 1 MiB.
     #[error("the page has more than {PAGE} bytes")]
     TooLarge,
@@ -44,13 +48,14 @@ pub enum ScrapeError {
 
 impl ScrapeError {
     /// The reason in metrics.
-    pub fn as_str(&self) -> &'static str {
+    pub fn label(&self) -> ScrapeLabel {
         match self {
-            Self::Timeout(_) => "timeout",
-            Self::Status(_) => "status",
-            Self::TooLarge => "too-large",
-            Self::Connect(_) => "connect",
-            Self::Exchange(_) => "exchange",
+            Self::Timeout(_) => ScrapeLabel::Timeout,
+            Self::Status(_) => ScrapeLabel::Status,
+            Self::Json => ScrapeLabel::Json,
+            Self::TooLarge => ScrapeLabel::TooLarge,
+            Self::Connect(_) => ScrapeLabel::Connect,
+            Self::Exchange(_) => ScrapeLabel::Exchange,
         }
     }
 }
@@ -74,15 +79,21 @@ impl Scraper {
         Self { client }
     }
 
-    /// Asks one engine once, and gives up after `limit`.
+    /// Asks one engine once, and gives up after `limit`; only the names of `engine` count, where it is known.
     ///
     /// # Errors
     /// See [`ScrapeError`]; a page that lacks what we want is no error.
-    pub async fn scrape(&self, address: SocketAddr, path: &str, limit: Duration) -> Result<EngineReport, ScrapeError> {
-        timeout(limit, self.fetch(address, path)).await.unwrap_or(Err(ScrapeError::Timeout(limit)))
+    pub async fn scrape(
+        &self,
+        address: SocketAddr,
+        path: &str,
+        engine: Option<EngineKind>,
+        limit: Duration,
+    ) -> Result<EngineReport, ScrapeError> {
+        timeout(limit, self.fetch(address, path, Page::of(engine))).await.unwrap_or(Err(ScrapeError::Timeout(limit)))
     }
 
-    async fn fetch(&self, address: SocketAddr, path: &str) -> Result<EngineReport, ScrapeError> {
+    async fn fetch(&self, address: SocketAddr, path: &str, mut page: Page) -> Result<EngineReport, ScrapeError> {
         let request = request(address, path).map_err(|error| ScrapeError::Exchange(error.into()))?;
         let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() { ScrapeError::Connect(error) } else { ScrapeError::Exchange(error.into()) }
@@ -90,7 +101,10 @@ impl Scraper {
         if response.status() != StatusCode::OK {
             return Err(ScrapeError::Status(response.status()));
         }
-        let (mut body, mut page, mut length) = (response.into_body(), Page::default(), 0);
+        if response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+            return Err(ScrapeError::Json);
+        }
+        let (mut body, mut length) = (response.into_body(), 0);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| ScrapeError::Exchange(error.into()))?;
             let Some(piece) = frame.data_ref() else { continue };

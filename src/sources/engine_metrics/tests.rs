@@ -67,7 +67,7 @@ async fn an_engine_that_hangs_delays_only_its_own_reports() {
     for _ in 0..5 {
         let scrape = next(&mut outcomes).await;
         assert_eq!(scrape.id, good.id);
-        assert_eq!(scrape.outcome.expect("an answer").waiting, Some(1));
+        assert!(matches!(scrape.heard, Heard::Said(EngineReport { waiting: Some(1), .. })), "{scrape:?}");
     }
 }
 
@@ -76,8 +76,51 @@ async fn an_engine_that_hangs_is_reported_each_time() {
     let hung = target(1, engine(false).await);
     let (_targets, _writer, mut outcomes) = started(vec![hung], asking(true));
     for _ in 0..2 {
-        let error = next(&mut outcomes).await.outcome.expect_err("no answer");
-        assert_eq!(error.as_str(), "timeout");
+        let scrape = next(&mut outcomes).await;
+        assert!(matches!(scrape.heard, Heard::Failed(ScrapeError::Timeout(_))), "{scrape:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_json_is_read_once_and_the_page_of_trtllm_serve_instead() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (paths, mut asked) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let paths = paths.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request).await {
+                    let head = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                    let (kind, page) = match path.as_str() {
+                        "/metrics" => ("application/json", "[]"),
+                        _ => ("text/plain", "trtllm_num_requests_waiting 3\n"),
+                    };
+                    let _ = paths.send(path);
+                    let length = page.len();
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{page}");
+                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let mut config = asking(true);
+    config.engine_metrics.timeout = Duration::from_secs(10);
+    let (_targets, _writer, mut outcomes) = started(vec![target(0, address)], config);
+    let first = next(&mut outcomes).await;
+    assert!(matches!(first.heard, Heard::Failed(ScrapeError::Json)), "{first:?}");
+    for _ in 0..3 {
+        let scrape = next(&mut outcomes).await;
+        assert!(matches!(scrape.heard, Heard::Said(EngineReport { waiting: Some(3), .. })), "{scrape:?}");
+    }
+    assert_eq!(asked.try_recv().as_deref(), Ok("/metrics"));
+    while let Ok(path) = asked.try_recv() {
+        assert_eq!(path, "/prometheus/metrics");
     }
 }
 
@@ -102,5 +145,17 @@ async fn asking_can_be_turned_on_while_running() {
     tokio::task::yield_now().await;
     assert!(outcomes.try_recv().is_err());
     writer.publish(asking(true));
-    assert!(next(&mut outcomes).await.outcome.is_ok());
+    assert!(matches!(next(&mut outcomes).await.heard, Heard::Said(_)));
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_asked_any_more_is_reported_once() {
+    let good = target(0, engine(true).await);
+    let (_targets, writer, mut outcomes) = started(vec![good], asking(true));
+    assert!(matches!(next(&mut outcomes).await.heard, Heard::Said(_)));
+    writer.publish(asking(false));
+    while !matches!(next(&mut outcomes).await.heard, Heard::NotAsked) {}
+    writer.publish(PickerConfig { limits: Default::default(), ..asking(false) });
+    writer.publish(asking(true));
+    assert!(matches!(next(&mut outcomes).await.heard, Heard::Said(_)));
 }

@@ -94,6 +94,11 @@ impl Engine {
         *self.shared.answer.lock() = answer;
     }
 
+    /// What its metrics page says from now on.
+    pub fn say_metrics(&self, page: &str) {
+        *self.shared.metrics.lock() = MetricsPage::Told(page.to_owned());
+    }
+
     /// Its metrics page never answers from now on.
     pub fn hang_metrics(&self) {
         *self.shared.metrics.lock() = MetricsPage::Hanging;
@@ -145,7 +150,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Body>> {
     if request.uri().path() == "/metrics" {
         shared.seen.lock().scrapes += 1;
-        let page = *shared.metrics.lock();
+        let page = shared.metrics.lock().clone();
         return Ok(answer_metrics(page).await);
     }
     let (parts, body) = request.into_parts();

@@ -55,8 +55,8 @@ impl From<&model::Choice> for Choice {
 
 impl From<&model::Charges> for Charges {
     fn from(charges: &model::Charges) -> Self {
-        let model::Charges { session_affinity, prefix_locality, queue_depth } = *charges;
-        Self { session_affinity, prefix_locality, queue_depth }
+        let model::Charges { session_affinity, prefix_locality, queue_depth, adapter_locality } = *charges;
+        Self { session_affinity, prefix_locality, queue_depth, adapter_locality }
     }
 }
 
@@ -74,6 +74,11 @@ impl From<&EndpointView> for Endpoint {
             prefill_speed,
             indexed_blocks,
             capacity_blocks,
+            picks,
+            engine,
+            scrape_age,
+            kv_usage,
+            adapters,
         } = view;
         Self {
             name: name.to_string(),
@@ -87,6 +92,11 @@ impl From<&EndpointView> for Endpoint {
             prefill_speed: *prefill_speed,
             indexed_blocks: *indexed_blocks as u64,
             capacity_blocks: *capacity_blocks as u64,
+            picks: *picks,
+            engine: engine.map(|engine| engine.as_str().to_owned()),
+            scrape_age: *scrape_age,
+            kv_usage: *kv_usage,
+            adapters: *adapters as u64,
         }
     }
 }

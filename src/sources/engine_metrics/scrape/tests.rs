@@ -40,7 +40,7 @@ async fn a_page_is_read_and_its_connection_used_again() {
     let (address, connections) = server(answer("200 OK", "vllm:num_requests_running 4\n")).await;
     let scraper = Scraper::new();
     for _ in 0..3 {
-        let report = scraper.scrape(address, "/metrics", LONG).await.expect("a page");
+        let report = scraper.scrape(address, "/metrics", None, LONG).await.expect("a page");
         assert_eq!(report.running, Some(4));
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
@@ -49,28 +49,37 @@ async fn a_page_is_read_and_its_connection_used_again() {
 #[tokio::test]
 async fn an_answer_other_than_200_is_an_error() {
     let (address, _) = server(answer("503 Service Unavailable", "")).await;
-    let error = Scraper::new().scrape(address, "/metrics", LONG).await.expect_err("503");
+    let error = Scraper::new().scrape(address, "/metrics", None, LONG).await.expect_err("503");
     assert!(matches!(error, ScrapeError::Status(StatusCode::SERVICE_UNAVAILABLE)), "{error}");
+}
+
+#[tokio::test]
+async fn json_is_no_page() {
+    let (address, _) =
+        server(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]".to_vec()).await;
+    let error = Scraper::new().scrape(address, "/metrics", None, LONG).await.expect_err("JSON");
+    assert!(matches!(error, ScrapeError::Json), "{error}");
 }
 
 #[tokio::test]
 async fn a_page_over_the_cap_is_an_error() {
     let (address, _) = server(answer("200 OK", &"f 1\n".repeat(PAGE / 4 + 1))).await;
-    let error = Scraper::new().scrape(address, "/metrics", LONG).await.expect_err("too large");
+    let error = Scraper::new().scrape(address, "/metrics", None, LONG).await.expect_err("too large");
     assert!(matches!(error, ScrapeError::TooLarge), "{error}");
 }
 
 #[tokio::test]
 async fn an_engine_that_stops_in_the_middle_is_given_up() {
     let (address, _) = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nvllm:".to_vec()).await;
-    let error = Scraper::new().scrape(address, "/metrics", Duration::from_millis(50)).await.expect_err("half a page");
+    let error =
+        Scraper::new().scrape(address, "/metrics", None, Duration::from_millis(50)).await.expect_err("half a page");
     assert!(matches!(error, ScrapeError::Timeout(_)), "{error}");
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_an_error() {
     let (address, _) = server(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()).await;
-    let error = Scraper::new().scrape(address, "/metrics", LONG).await.expect_err("no HTTP");
+    let error = Scraper::new().scrape(address, "/metrics", None, LONG).await.expect_err("no HTTP");
     assert!(matches!(error, ScrapeError::Exchange(_)), "{error}");
 }
 
@@ -79,7 +88,7 @@ async fn a_closed_port_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     drop(listener);
-    let error = Scraper::new().scrape(address, "/metrics", LONG).await.expect_err("nobody listens");
+    let error = Scraper::new().scrape(address, "/metrics", None, LONG).await.expect_err("nobody listens");
     assert!(matches!(error, ScrapeError::Connect(_)), "{error}");
     assert!(error.to_string().contains("refused"), "{error}");
 }

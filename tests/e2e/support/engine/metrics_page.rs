@@ -1,14 +1,16 @@
-//! The metrics page of an engine, in vLLM's words.
+//! The metrics page of an engine: in vLLM's words, or as told.
 
 use http::{Response, header};
 
 use crate::support::body::{self, Body};
 
 /// What the page says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum MetricsPage {
     /// Nothing runs and nothing waits, over a cache of 480,000 tokens.
     Idle,
+    /// This.
+    Told(String),
     /// Nothing, ever.
     Hanging,
 }
@@ -28,13 +30,13 @@ vllm:cache_config_info{block_size="16",engine="0",num_gpu_blocks="30000"} 1.0
 "#;
 
 pub(super) async fn answer_metrics(page: MetricsPage) -> Response<Body> {
-    match page {
+    let text = match page {
         MetricsPage::Hanging => std::future::pending().await,
-        MetricsPage::Idle => {
-            let mut response = Response::new(body::full(IDLE));
-            let kind = "text/plain; version=0.0.4; charset=utf-8".parse().expect("a plain value");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response
-        }
-    }
+        MetricsPage::Idle => IDLE.to_owned(),
+        MetricsPage::Told(text) => text,
+    };
+    let mut response = Response::new(body::full(text));
+    let kind = "text/plain; version=0.0.4; charset=utf-8".parse().expect("a plain value");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Charges as Charged, EXPLAINED, Reason, SessionSource};
+use crate::model::{Charges as Charged, EXPLAINED, EngineKind, Reason, SessionSource};
 
 fn choice(endpoint: &str) -> model::Choice {
     model::Choice {
@@ -11,7 +11,7 @@ fn choice(endpoint: &str) -> model::Choice {
         uncached_tokens: 2.5,
         waiting_tokens: 3.0,
         in_flight: 4,
-        charged: Charged { session_affinity: 5.0, prefix_locality: 6.0, queue_depth: 7.0 },
+        charged: Charged { session_affinity: 5.0, prefix_locality: 6.0, queue_depth: 7.0, adapter_locality: 8.0 },
         penalty: 8.0,
     }
 }
@@ -56,6 +56,11 @@ fn an_endpoint_reads_the_same_over_grpc_as_on_its_page() {
         prefill_speed: 4.0,
         indexed_blocks: 5,
         capacity_blocks: 6,
+        picks: 7,
+        engine: Some(EngineKind::Sglang),
+        scrape_age: Some(0.5),
+        kv_usage: None,
+        adapters: 8,
     };
     let page = serde_json::to_value(&view).expect("JSON");
     assert_eq!(serde_json::to_value(Endpoint::from(&view)).expect("JSON"), page);

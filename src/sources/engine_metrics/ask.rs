@@ -1,0 +1,160 @@
+//! One endpoint's task: asks its engine once an interval, for as long as the endpoint is there.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tokio::time::sleep;
+
+use super::scrape::{ScrapeError, Scraper};
+use super::{Heard, Scrape, Target};
+use crate::config::{ConfigReader, EngineChoice, EngineMetrics};
+use crate::model::{EngineKind, EngineReport};
+
+/// Intervals vary by this share to either side, so that pickers that started together drift apart.
+const JITTER: f64 = 0.1;
+
+/// Whose page is asked for: as configured, or as the engine itself gave away.
+#[derive(Debug)]
+struct Page {
+    settings: EngineMetrics,
+    /// The engine answered with JSON, as trtllm-serve's /metrics does, which must not be read again.
+    gives_json: bool,
+}
+
+/// What was logged of an engine already: changes are told, not every scrape.
+#[derive(Debug, Default)]
+struct Told {
+    failing: bool,
+    /// Once for each endpoint, however often it happens.
+    unknown: bool,
+    engine: Option<EngineKind>,
+}
+
+/// Asks the engine of `target`, and hands every outcome to `report`. Never returns.
+pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report: impl Fn(Scrape)) {
+    let Target { id, address } = target;
+    // A pool that appears at once is not asked all at once.
+    let mut pause = rand::random_range(0.0..JITTER);
+    let mut page = Page { settings: config.load().engine_metrics.clone(), gives_json: false };
+    let mut told = Told::default();
+    let mut heard_of = false;
+    loop {
+        page.follow(&config.load().engine_metrics);
+        if !page.settings.enabled {
+            if std::mem::take(&mut heard_of) {
+                report(Scrape { id, sent: Instant::now(), heard: Heard::NotAsked });
+            }
+            config.changed().await;
+            continue;
+        }
+        tokio::select! {
+            () = sleep(page.settings.interval.mul_f64(pause)) => {}
+            () = config.changed() => continue,
+        }
+        let sent = Instant::now();
+        let (at, path) = page.place(address);
+        let outcome = scraper.scrape(at, path, page.settings.engine.kind(), page.settings.timeout).await;
+        told.tell(at, path, &outcome);
+        page.learn(&outcome);
+        heard_of = true;
+        report(Scrape { id, sent, heard: outcome.map_or_else(Heard::Failed, Heard::Said) });
+        pause = rand::random_range(1.0 - JITTER..1.0 + JITTER);
+    }
+}
+
+impl Page {
+    fn follow(&mut self, settings: &EngineMetrics) {
+        if self.settings != *settings {
+            *self = Self { settings: settings.clone(), gives_json: false };
+        }
+    }
+
+    /// The address and the path of the page of the engine that serves at `own`.
+    fn place(&self, own: SocketAddr) -> (SocketAddr, &str) {
+        let EngineMetrics { engine, path, port, .. } = &self.settings;
+        let mut at = own;
+        at.set_port(port.or(engine.port()).unwrap_or(own.port()));
+        if self.gives_json {
+            return (at, EngineChoice::TrtllmServe.path());
+        }
+        (at, path.as_deref().unwrap_or(engine.path()))
+    }
+
+    fn learn(&mut self, outcome: &Result<EngineReport, ScrapeError>) {
+        match outcome {
+            Err(ScrapeError::Json) => self.gives_json = true,
+            // Whatever starts there next may be another engine.
+            Err(ScrapeError::Connect(_)) => self.gives_json = false,
+            _ => {}
+        }
+    }
+}
+
+impl Told {
+    fn tell(&mut self, at: SocketAddr, path: &str, outcome: &Result<EngineReport, ScrapeError>) {
+        match outcome {
+            Err(error) if !self.failing => {
+                tracing::warn!(address = %at, path, %error, "the engine's metrics cannot be read");
+            }
+            Ok(_) if self.failing => tracing::info!(address = %at, path, "the engine's metrics can be read again"),
+            _ => {}
+        }
+        self.failing = outcome.is_err();
+        let Ok(report) = outcome else { return };
+        match report.engine {
+            None if !self.unknown => {
+                self.unknown = true;
+                tracing::warn!(
+                    address = %at,
+                    path,
+                    "the metrics page has none of the names that Homing knows; it goes by its own bookings there. \
+                     Is this the engine's metrics page, and are its metrics switched on?"
+                );
+            }
+            Some(engine) if self.engine != Some(engine) => {
+                self.engine = Some(engine);
+                tracing::info!(address = %at, path, engine = engine.as_str(), "the engine's metrics are understood");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(change: impl FnOnce(&mut EngineMetrics)) -> Page {
+        let mut settings = EngineMetrics::default();
+        change(&mut settings);
+        Page { settings, gives_json: false }
+    }
+
+    fn place(page: &Page) -> String {
+        let (at, path) = page.place(([10, 0, 0, 1], 8000).into());
+        format!("{at}{path}")
+    }
+
+    #[test]
+    fn an_engine_is_asked_at_its_own_page_unless_told_otherwise() {
+        assert_eq!(place(&page(|_| {})), "10.0.0.1:8000/metrics");
+        let triton = |it: &mut EngineMetrics| it.engine = EngineChoice::TritonTensorrtLlm;
+        assert_eq!(place(&page(triton)), "10.0.0.1:8002/metrics");
+        let trtllm = |it: &mut EngineMetrics| it.engine = EngineChoice::TrtllmServe;
+        assert_eq!(place(&page(trtllm)), "10.0.0.1:8000/prometheus/metrics");
+        let told = |it: &mut EngineMetrics| (it.port, it.path) = (Some(9100), Some("/stats".into()));
+        assert_eq!(place(&page(told)), "10.0.0.1:9100/stats");
+    }
+
+    #[test]
+    fn a_page_of_json_is_not_read_again_until_the_engine_or_its_settings_are_others() {
+        let mut page = page(|_| {});
+        page.learn(&Err(ScrapeError::Json));
+        assert_eq!(place(&page), "10.0.0.1:8000/prometheus/metrics");
+        page.learn(&Ok(EngineReport::default()));
+        page.follow(&EngineMetrics::default());
+        assert_eq!(place(&page), "10.0.0.1:8000/prometheus/metrics");
+        page.follow(&EngineMetrics { engine: EngineChoice::Vllm, ..EngineMetrics::default() });
+        assert_eq!(place(&page), "10.0.0.1:8000/metrics");
+    }
+}
