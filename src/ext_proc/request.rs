@@ -291,7 +291,7 @@ impl Machine {
 
     /// Whether the body may say whose session this is.
     fn asks_session(&self) -> bool {
-        self.picker.config().sessions.catalogue
+        self.picker.config().sessions.catalogue && !self.identity.is_named()
     }
 
     fn facts<'a>(&'a self, head: &'a RequestHead, seen: &Seen<'a>) -> Request<'a> {

@@ -8,6 +8,8 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, HttpTrailers, ProtocolConfiguration};
 use std::time::{Duration, SystemTime};
 
+mod sessions;
+
 const DUPLEX: i32 = 4;
 const CHAT: &[(&str, &str)] = &[(":path", "/v1/chat/completions"), ("x-session-id", "s")];
 const OK: &[(&str, &str)] = &[(":status", "200"), ("content-type", "text/event-stream")];
