@@ -144,7 +144,9 @@ impl Walk<'_> {
                     let found = self.data(depth)?;
                     data = data.or(found);
                 }
-                _ => drop(self.cursor.skip()?),
+                _ => {
+                    self.cursor.skip()?;
+                }
             }
         }
         if TYPES.contains(&kind) {
@@ -172,7 +174,9 @@ impl Walk<'_> {
                     let range = self.cursor.string()?;
                     data = data.or(Some(range).filter(|range| !range.is_empty()));
                 }
-                _ => drop(self.cursor.skip()?),
+                _ => {
+                    self.cursor.skip()?;
+                }
             }
         }
         self.cursor.enter(b'}')?;

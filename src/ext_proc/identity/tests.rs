@@ -15,7 +15,7 @@ fn read(headers: &[(&str, &[u8])]) -> Identity {
 }
 
 /// (source, field, id, parent)
-fn told<'a>(identity: &'a Identity) -> (SessionSource, &'a str, &'a str, Option<&'a str>) {
+fn told(identity: &Identity) -> (SessionSource, &str, &str, Option<&str>) {
     let hint = identity.hint();
     (hint.source, hint.field.unwrap_or_default(), hint.id.unwrap_or_default(), hint.parent)
 }
