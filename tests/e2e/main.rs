@@ -13,6 +13,7 @@ mod degraded;
 mod drain;
 mod events;
 mod failing_engines;
+mod identity;
 mod modes;
 mod observability;
 mod pool;
