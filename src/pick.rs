@@ -297,7 +297,7 @@ impl Picker {
     fn bytes_per_token_of(&self, request: &Request<'_>) -> f64 {
         match request.prompt.map(|prompt| prompt.unit) {
             Some(Unit::TokenIds) => TOKEN_ID_BYTES as f64,
-            Some(Unit::Text) | None => self.estimates.bytes_per_token(),
+            Some(Unit::Text | Unit::Excerpt) | None => self.estimates.bytes_per_token(),
         }
     }
 

@@ -38,6 +38,14 @@ impl Api {
         let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
         PATHS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| *api)
     }
+
+    /// Whether its documentation asks for a model in every body.
+    pub fn asks_model(self) -> bool {
+        match self {
+            Self::Chat | Self::Completions | Self::Responses | Self::Embeddings | Self::Messages => true,
+            Self::VllmGenerate | Self::SglangGenerate | Self::Unsaid => false,
+        }
+    }
 }
 
 #[cfg(test)]

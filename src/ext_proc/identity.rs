@@ -1,5 +1,9 @@
 //! Whose request it is: the session id, from the client or made for it.
 
+mod catalogue;
+
+use std::borrow::Cow;
+
 use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use uuid::Uuid;
 
@@ -7,10 +11,11 @@ use crate::config::Sessions;
 use crate::model::{SessionHint, SessionSource};
 
 use super::content::Named;
-use super::header::{value, visible};
+use super::header::{LONGEST_ID, value, visible};
+use catalogue::{Meaning, PARENTS, SESSIONS};
 
-/// The longest id that is taken; peers draw the line at 255 or 256 too.
-const LONGEST_ID: usize = 255;
+/// The configuration allows no more session headers.
+const MOST_CONFIGURED: usize = 16;
 
 /// A request's session id, and what else its headers say of the session. Lives as long as the request; never logged.
 #[derive(Clone, Default)]
@@ -18,7 +23,7 @@ pub struct Identity {
     id: Option<Box<str>>,
     source: SessionSource,
     /// The header or body field that held the id.
-    field: Option<Box<str>>,
+    field: Option<Cow<'static, str>>,
     /// Whether the response returns it under the session header.
     echo: bool,
     tenant: Box<str>,
@@ -26,8 +31,19 @@ pub struct Identity {
     ends: bool,
     /// Whether the client sent something that is no id.
     pub invalid: bool,
-    /// How many session headers came more than once.
+    /// How many session headers came again; only the first of a name counts.
     pub repeated: u64,
+}
+
+/// The values of the headers that may matter, before any is judged.
+#[derive(Default)]
+struct Seen<'a> {
+    configured: [Option<&'a [u8]>; MOST_CONFIGURED],
+    sessions: [Option<&'a [u8]>; SESSIONS.len()],
+    parents: [Option<&'a [u8]>; PARENTS.len()],
+    ends: Option<&'a [u8]>,
+    tenant: Option<&'a [u8]>,
+    repeated: u64,
 }
 
 /// Without any id, so that no log can hold one.
@@ -38,23 +54,53 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// The first valid id among the headers, in the order of `sessions`.
+    /// What the headers say: the first valid id in the order of `sessions.headers`, then of the catalogue.
     ///
-    /// An id that came under the first name, the session header, is echoed; under another it is only used.
+    /// An id that came under the first configured name, the session header, is echoed; under another it is only used.
     pub fn read(headers: &[HeaderValue], sessions: &Sessions) -> Self {
-        let mut identity = Self::default();
-        for (place, name) in sessions.headers.iter().enumerate() {
-            let Some(header) = headers.iter().find(|header| header.key.eq_ignore_ascii_case(name)) else { continue };
-            if let Some(id) = visible(value(header), LONGEST_ID) {
-                identity.id = Some(id.into());
-                identity.source = SessionSource::Header;
-                identity.field = Some(name.as_str().into());
-                identity.echo = place == 0;
-                break;
-            }
-            identity.invalid = true;
+        let seen = Seen::among(headers, sessions);
+        let mut invalid = false;
+        let mut valid = |value: Option<_>| {
+            let id = visible(value?, LONGEST_ID);
+            invalid |= id.is_none();
+            id
+        };
+        let configured = seen.configured.map(&mut valid);
+        let known = seen.sessions.map(&mut valid);
+        let parents = seen.parents.map(&mut valid);
+        let tenant = valid(seen.tenant).unwrap_or_default().into();
+        let ends = seen.ends.is_some_and(|value| value.eq_ignore_ascii_case(b"true"));
+        let identity = Self { invalid, repeated: seen.repeated, tenant, ends, ..Self::default() };
+
+        let id_of = |names: &[&str]| names.iter().find_map(|name| known[catalogue::session(name)?]);
+        let parent = parents.iter().zip(&PARENTS).find_map(|(id, header)| Some(scoped(id_of(header.scope), (*id)?)));
+        if let Some((place, id)) = first(&configured) {
+            let field = sessions.headers[place].as_str();
+            let field =
+                catalogue::session(field).map_or_else(|| field.to_owned().into(), |it| SESSIONS[it].name.into());
+            return Self {
+                source: SessionSource::Header,
+                echo: place == 0,
+                ..identity.named(id.into(), field, parent)
+            };
         }
-        identity
+        let Some((place, id)) = first(&known) else { return Self { parent, ..identity } };
+        let header = &SESSIONS[place];
+        let session = id_of(header.child_of);
+        let id = scoped(session.filter(|_| header.is_scoped), id);
+        let parent = parent.or_else(|| session.map(Into::into));
+        Self { source: header.source, ..identity.named(id, header.name.into(), parent) }
+    }
+
+    fn named(self, id: Box<str>, field: Cow<'static, str>, parent: Option<Box<str>>) -> Self {
+        // Codex sends the id of a session's main thread as that of the session, too.
+        let parent = parent.filter(|parent| *parent != id);
+        Self { id: Some(id), field: Some(field), parent, ..self }
+    }
+
+    /// Whether the headers named a session.
+    pub fn is_named(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Where the headers named no session, takes the one that the body names, else a new UUID v4 if `generate`.
@@ -89,45 +135,43 @@ impl Identity {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(headers: &[(&str, &[u8])]) -> Identity {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(key, raw)| HeaderValue { key: (*key).into(), raw_value: raw.to_vec(), ..HeaderValue::default() })
-            .collect();
-        let mut identity = Identity::read(&headers, &Sessions::default());
-        identity.settle(None, true);
-        identity
-    }
-
-    #[test]
-    fn the_first_valid_header_in_order_wins() {
-        let identity = read(&[("x-session-affinity", b"b"), ("X-Session-Id", b"a")]);
-        assert_eq!((identity.id.as_deref(), identity.echoed()), (Some("a"), Some("a")));
-        let identity = read(&[("x-session-affinity", b"b"), ("x-session-id", b"")]);
-        assert_eq!((identity.id.as_deref(), identity.echoed(), identity.invalid), (Some("b"), None, true));
-    }
-
-    #[test]
-    fn an_invalid_id_is_treated_as_none() {
-        for invalid in [&b"with space"[..], b"\xff", b"tab\t", &[b'a'; 256], b""] {
-            let identity = read(&[("x-session-id", invalid)]);
-            assert_eq!((identity.source, identity.invalid), (SessionSource::Generated, true), "{invalid:?}");
+impl<'a> Seen<'a> {
+    /// Looks at each header once.
+    fn among(headers: &'a [HeaderValue], sessions: &Sessions) -> Self {
+        let mut seen = Self::default();
+        for header in headers {
+            let name = header.key.as_str();
+            let is = |configured: &String| configured.eq_ignore_ascii_case(name);
+            let place = if sessions.tenant_header.as_ref().is_some_and(is) {
+                Some(&mut seen.tenant)
+            } else if let Some(place) = sessions.headers.iter().position(is) {
+                seen.configured.get_mut(place)
+            } else {
+                match catalogue::meaning(name).filter(|_| sessions.catalogue) {
+                    Some(Meaning::Session(place)) => Some(&mut seen.sessions[place]),
+                    Some(Meaning::Parent(place)) => Some(&mut seen.parents[place]),
+                    Some(Meaning::Final) => Some(&mut seen.ends),
+                    None => None,
+                }
+            };
+            match place {
+                Some(first @ None) => *first = Some(value(header)),
+                Some(Some(_)) => seen.repeated += 1,
+                None => {}
+            }
         }
-        assert_eq!(read(&[("x-session-id", &[b'a'; 255])]).source, SessionSource::Header);
-    }
-
-    #[test]
-    fn a_generated_id_is_a_uuid_of_version_4() {
-        let id = read(&[]).id.expect("generated");
-        assert_eq!(Uuid::parse_str(&id).map(|uuid| uuid.get_version_num()), Ok(4));
-    }
-
-    #[test]
-    fn nothing_that_prints_an_identity_shows_the_id() {
-        assert!(!format!("{:?}", read(&[("x-session-id", b"sentinel")])).contains("sentinel"));
+        seen
     }
 }
+
+fn first<'a>(ids: &[Option<&'a str>]) -> Option<(usize, &'a str)> {
+    ids.iter().enumerate().find_map(|(place, id)| Some((place, (*id)?)))
+}
+
+/// An id that is one only inside a session. No id holds a space, so no two pairs look alike.
+fn scoped(session: Option<&str>, id: &str) -> Box<str> {
+    session.map_or_else(|| id.into(), |session| format!("{session} {id}").into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,8 @@ impl Machine {
                 }
             }
             RequestSide::Awaiting(due, head) => {
-                let answer = with_content(head.api(), &bytes, |content| {
+                let asks = self.asks_session();
+                let answer = with_content(head.api(), &bytes, asks, |content| {
                     self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
                 });
                 if let Some(answer) = answer {
@@ -199,8 +200,9 @@ impl Machine {
 
     /// The body is complete: read it, pick, answer, pass it on; `end` flags its last piece.
     fn decide(&mut self, due: HeadersDue<ToEndpoint>, head: RequestHead, body: KeptBody, end: bool, now: Now) {
+        let asks = self.asks_session();
         let answer = body.read(|bytes| {
-            with_content(head.api(), bytes, |content| {
+            with_content(head.api(), bytes, asks, |content| {
                 self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
             })
         });
@@ -254,6 +256,9 @@ impl Machine {
         let config = self.picker.config().clone();
         if let Seen::Content(content, bytes) = seen {
             self.identity.settle(content.session, config.sessions.generate);
+            if content.invalid_session {
+                self.picker.metrics().invalid_session_ids.inc();
+            }
             if content.prompt.is_none() && *bytes > 0 {
                 self.picker.metrics().malformed_bodies.inc();
             }
@@ -282,6 +287,11 @@ impl Machine {
                 None
             }
         }
+    }
+
+    /// Whether the body may say whose session this is.
+    fn asks_session(&self) -> bool {
+        self.picker.config().sessions.catalogue && !self.identity.is_named()
     }
 
     fn facts<'a>(&'a self, head: &'a RequestHead, seen: &Seen<'a>) -> Request<'a> {

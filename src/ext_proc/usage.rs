@@ -7,6 +7,9 @@ use crate::pick::Usage;
 /// `usage` stands at the end of an answer; so many bytes of it are kept.
 const TAIL_BYTES: usize = 4096;
 
+/// The members that hold it: everybody's, and SGLang's own.
+const KEYS: [&[u8]; 2] = [b"\"usage\"", b"\"meta_info\""];
+
 /// Follows the body of one response; holds a bounded tail, never the body.
 #[derive(Debug, Default)]
 pub struct UsageReader {
@@ -16,12 +19,16 @@ pub struct UsageReader {
     is_event_stream: bool,
 }
 
+/// Tokens by the names of OpenAI and SGLang, or by those of Anthropic and OpenAI's responses.
 #[derive(Deserialize)]
 struct Reported {
-    #[serde(default)]
     prompt_tokens: Option<u64>,
-    #[serde(default)]
     completion_tokens: Option<u64>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    // Anthropic counts these beside `input_tokens`.
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
 }
 
 impl UsageReader {
@@ -45,21 +52,41 @@ impl UsageReader {
     }
 
     /// What the whole answer said or showed: `usage`, else its events, else its bytes over `bytes_per_token`.
+    ///
+    /// Only the last report counts, and only if it stands in the last bytes. Where an Anthropic stream tells the
+    /// prompt's tokens in its first event alone, they are known only if the whole answer is as short as that.
     pub fn finish(&self, bytes_per_token: f64) -> Usage {
-        let reported = self.reported();
         let counted = if self.is_event_stream { self.events } else { (self.bytes as f64 / bytes_per_token) as u64 };
-        Usage {
-            prompt_tokens: reported.as_ref().and_then(|usage| usage.prompt_tokens).filter(|tokens| *tokens > 0),
-            answer_tokens: reported.and_then(|usage| usage.completion_tokens).unwrap_or(counted),
-        }
+        let Some((reported, before)) = self.reported(&self.tail) else {
+            return Usage { prompt_tokens: None, answer_tokens: counted };
+        };
+        let first = || before.and_then(|before| self.reported(before)?.0.prompt());
+        let prompt_tokens = reported.prompt().or_else(first);
+        // A report of the prompt alone is that of embeddings: the answer is no text.
+        let silent = if prompt_tokens.is_some() { 0 } else { counted };
+        Usage { prompt_tokens, answer_tokens: reported.answer().unwrap_or(silent) }
     }
 
-    fn reported(&self) -> Option<Reported> {
-        let key = b"\"usage\"";
-        let from = memchr::memmem::rfind(&self.tail, key)? + key.len();
-        let colon = from + memchr::memchr(b':', &self.tail[from..])? + 1;
+    /// The last report in `bytes`, and what stands before it.
+    fn reported<'a>(&self, bytes: &'a [u8]) -> Option<(Reported, Option<&'a [u8]>)> {
+        let last = |key: &[u8]| Some((memchr::memmem::rfind(bytes, key)?, key.len()));
+        let (at, length) = KEYS.iter().filter_map(|key| last(key)).max()?;
+        let colon = at + length + memchr::memchr(b':', &bytes[at + length..])? + 1;
         // A stream, because more JSON follows the object.
-        serde_json::Deserializer::from_slice(&self.tail[colon..]).into_iter::<Reported>().next()?.ok()
+        let reported = serde_json::Deserializer::from_slice(&bytes[colon..]).into_iter().next()?.ok()?;
+        Some((reported, self.is_event_stream.then_some(&bytes[..at])))
+    }
+}
+
+impl Reported {
+    fn prompt(&self) -> Option<u64> {
+        let cached = [self.cache_read_input_tokens, self.cache_creation_input_tokens].into_iter().flatten();
+        let input = self.input_tokens.map(|tokens| cached.fold(tokens, u64::saturating_add));
+        self.prompt_tokens.or(input).filter(|tokens| *tokens > 0)
+    }
+
+    fn answer(&self) -> Option<u64> {
+        self.completion_tokens.or(self.output_tokens)
     }
 }
 
@@ -87,6 +114,46 @@ mod tests {
             prop_assert_eq!(read(&long, true, cut), Usage { prompt_tokens: Some(1482), answer_tokens: 8 });
             prop_assert!(UsageReader::default().tail.len() <= 2 * TAIL_BYTES);
         }
+    }
+
+    #[test]
+    fn every_api_is_understood() {
+        let usage = |prompt, answer| Usage { prompt_tokens: Some(prompt), answer_tokens: answer };
+        for (answer, expected) in [
+            (
+                r#"{"usage":{"prompt_tokens":7,"completion_tokens":8,"prompt_tokens_details":{"cached_tokens":4}},"x":1}"#,
+                usage(7, 8),
+            ),
+            (
+                r#"{"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":4},"output_tokens":8}}"#,
+                usage(7, 8),
+            ),
+            (
+                r#"{"usage":{"input_tokens":7,"cache_creation_input_tokens":20,"cache_read_input_tokens":100,"output_tokens":8}}"#,
+                usage(127, 8),
+            ),
+            (r#"{"usage":{"input_tokens":7,"cache_creation_input_tokens":null,"output_tokens":8}}"#, usage(7, 8)),
+            (
+                r#"{"text":"a","meta_info":{"id":"x","finish_reason":null,"prompt_tokens":7,"completion_tokens":8,"cached_tokens":0}}"#,
+                usage(7, 8),
+            ),
+            (r#"{"data":[{"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":7,"total_tokens":7}}"#, usage(7, 0)),
+        ] {
+            assert_eq!(read(answer, false, 5), expected, "{answer}");
+        }
+        assert_eq!(read(r#"{"usage":null}"#, false, 5), Usage { prompt_tokens: None, answer_tokens: 3 });
+    }
+
+    #[test]
+    fn an_anthropic_stream_tells_its_prompt_first_and_its_answer_last() {
+        let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"cache_read_input_tokens\":100,\"output_tokens\":1}}}\n\n";
+        let delta = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\"}}\n\n";
+        let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":15}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
+        let cumulative = "data: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":107,\"output_tokens\":15}}\n\n";
+        let told = |prompt_tokens| Usage { prompt_tokens, answer_tokens: 15 };
+        assert_eq!(read(&format!("{start}{delta}{end}"), true, 50), told(Some(107)));
+        assert_eq!(read(&format!("{start}{}{cumulative}", delta.repeat(500)), true, 50), told(Some(107)));
+        assert_eq!(read(&format!("{start}{}{end}", delta.repeat(500)), true, 50), told(None), "a bounded tail");
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub enum Unit {
     /// Text: bytes per token are learned.
     #[default]
     Text,
+    /// Text to which the engine adds what it holds of the conversation: it tells nothing of bytes per token.
+    Excerpt,
     /// Token ids of [`TOKEN_ID_BYTES`] each.
     TokenIds,
 }

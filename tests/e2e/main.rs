@@ -18,6 +18,7 @@ mod events;
 mod explain;
 mod failing_engines;
 mod health;
+mod identity;
 mod inspect;
 mod modes;
 mod observability;

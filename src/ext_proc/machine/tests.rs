@@ -2,7 +2,7 @@ use super::super::answers::{BodyReply, RequestAnswer};
 use super::*;
 use crate::config::{ByteSize, PickerConfig, live};
 use crate::model::Endpoint;
-use crate::state::{PoolWriter, PrefixIndex, pool};
+use crate::state::{PrefixIndex, pool};
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, HttpTrailers, ProtocolConfiguration};
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 mod modes;
 mod observing;
 mod refusals;
+mod sessions;
 mod subsets;
 
 const DUPLEX: i32 = 4;
@@ -24,27 +25,37 @@ struct Stream {
     protocol_config: Option<ProtocolConfiguration>,
     metadata: Option<Metadata>,
     observe: bool,
-    pool: PoolWriter,
 }
 
-fn stream(endpoints: &[&str], change: impl FnOnce(&mut PickerConfig)) -> Stream {
+fn picker(endpoints: Vec<Endpoint>, change: impl FnOnce(&mut PickerConfig)) -> (Arc<Picker>, Now) {
     let index = Arc::<PrefixIndex>::default();
     let (reader, mut writer) = pool(Arc::clone(&index));
-    writer.replace(endpoints.iter().map(|name| Endpoint::new(name, ([127, 0, 0, 1], 8000).into())).collect());
+    writer.replace(endpoints);
     let mut config = PickerConfig::default();
     change(&mut config);
     let now = Now { instant: Instant::now(), wall: SystemTime::now() };
-    let picker = Arc::new(Picker::new(reader, live(config).0, index, Arc::default(), "pool", now.instant));
-    let machine = Machine::new(Arc::clone(&picker), Arc::default(), Options::default());
-    let protocol_config = Some(ProtocolConfiguration {
-        request_body_mode: DUPLEX,
-        response_body_mode: DUPLEX,
-        ..ProtocolConfiguration::default()
-    });
-    Stream { machine, picker, now, protocol_config, metadata: None, observe: false, pool: writer }
+    (Arc::new(Picker::new(reader, live(config).0, index, Arc::default(), "pool", now.instant)), now)
+}
+
+/// A stream with endpoints of these names at 127.0.0.1:8000.
+fn stream(endpoints: &[&str], change: impl FnOnce(&mut PickerConfig)) -> Stream {
+    let endpoint = |name: &&str| Endpoint::new(name, ([127, 0, 0, 1], 8000).into());
+    let (picker, now) = picker(endpoints.iter().map(endpoint).collect(), change);
+    Stream::of(&picker, now)
 }
 
 impl Stream {
+    /// A new stream, in full duplex both ways.
+    fn of(picker: &Arc<Picker>, now: Now) -> Self {
+        let machine = Machine::new(Arc::clone(picker), Arc::default(), Options::default());
+        let protocol_config = Some(ProtocolConfiguration {
+            request_body_mode: DUPLEX,
+            response_body_mode: DUPLEX,
+            ..ProtocolConfiguration::default()
+        });
+        Self { machine, picker: Arc::clone(picker), now, protocol_config, metadata: None, observe: false }
+    }
+
     fn send(&mut self, request: Request) -> Vec<Reply> {
         let message = ProcessingRequest {
             request: Some(request),

@@ -66,9 +66,13 @@ impl Blocks<'_> {
     }
 
     fn push_repeated(&mut self, hash: u64, bytes: usize) {
-        let hash = hash.to_le_bytes();
-        for left in (0..bytes).step_by(hash.len()).map(|done| bytes - done) {
-            self.push(&hash[..left.min(hash.len())]);
+        let repeated = [hash.to_le_bytes(); 64];
+        let repeated = repeated.as_flattened();
+        for left in (0..bytes).step_by(repeated.len()).map(|done| bytes - done) {
+            if self.chain.len() >= MAX_BLOCKS {
+                return;
+            }
+            self.push(&repeated[..left.min(repeated.len())]);
         }
     }
 
@@ -161,5 +165,9 @@ mod tests {
     fn an_endless_prompt_costs_bounded_work() {
         let bytes = vec![1u8; 64 * (MAX_BLOCKS + 100)];
         assert_eq!(chain("m", [&bytes, &[]], 64).len(), MAX_BLOCKS);
+        let media = [Part::Media(7); 1000];
+        let mut chain = Chain::new();
+        hash_prompt(&prompt("m", &media), 64, usize::MAX, &mut chain);
+        assert_eq!(chain.len(), MAX_BLOCKS);
     }
 }

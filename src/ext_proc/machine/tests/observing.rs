@@ -6,10 +6,12 @@ use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 const SECOND: &str = "127.0.0.1:9000";
 
 fn observing(change: impl FnOnce(&mut PickerConfig)) -> Stream {
-    let mut stream = stream(&["r1"], change);
-    stream.protocol_config = None;
-    stream.observe = true;
-    stream
+    watching(vec![Endpoint::new("r1", ([127, 0, 0, 1], 8000).into())], change)
+}
+
+fn watching(endpoints: Vec<Endpoint>, change: impl FnOnce(&mut PickerConfig)) -> Stream {
+    let (picker, now) = picker(endpoints, change);
+    Stream { protocol_config: None, observe: true, ..Stream::of(&picker, now) }
 }
 
 fn served_by(address: &str) -> std::collections::HashMap<String, Struct> {
@@ -45,10 +47,9 @@ fn a_body_that_is_not_shown_is_picked_by_its_headers_when_the_response_comes() {
 
 #[test]
 fn the_booking_is_where_the_gateway_went_and_nobody_is_blamed_for_it() {
-    let mut stream = observing(|_| ());
     let second = Endpoint::new("r2", SECOND.parse().expect("an address"));
     let first = Endpoint::new("r1", ([127, 0, 0, 1], 8000).into());
-    stream.pool.replace(vec![first, Endpoint { weight: 0.0, ..second }]);
+    let mut stream = watching(vec![first, Endpoint { weight: 0.0, ..second }], |_| ());
     stream.request_headers(CHAT, true);
     let message = ProcessingRequest {
         request: Some(Request::ResponseHeaders(headers(OK, false))),

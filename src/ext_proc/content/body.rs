@@ -1,0 +1,148 @@
+//! The members of a body that a pick may depend on, and which of them are its prompt.
+
+use std::borrow::Cow;
+
+use super::super::api::Api;
+use super::{billing, json};
+
+/// The JSON texts of what may matter, each as the client wrote it.
+#[derive(Clone, Copy)]
+pub struct Body<'a> {
+    model: Option<&'a str>,
+    adapter: Option<&'a str>,
+    stream: Option<&'a str>,
+    salt: Option<&'a str>,
+    extra_key: Option<&'a str>,
+    tools: Option<&'a str>,
+    system: Option<&'a str>,
+    instructions: Option<&'a str>,
+    messages: Option<&'a str>,
+    prompt: Option<&'a str>,
+    input: Option<&'a str>,
+    token_ids: Option<&'a str>,
+    input_ids: Option<&'a str>,
+    text: Option<&'a str>,
+    features: Option<&'a str>,
+    image_data: Option<&'a str>,
+    video_data: Option<&'a str>,
+    audio_data: Option<&'a str>,
+    previous_response: Option<&'a str>,
+    pub session_id: Option<&'a str>,
+    pub metadata: Option<&'a str>,
+    pub litellm_session_id: Option<&'a str>,
+    pub vllm_xargs: Option<&'a str>,
+    pub nvext: Option<&'a str>,
+    pub session_params: Option<&'a str>,
+    pub conversation: Option<&'a str>,
+    pub prompt_cache_key: Option<&'a str>,
+}
+
+/// What a body says of its prompt.
+pub struct Said<'a> {
+    /// The model or adapter.
+    pub model: Option<Cow<'a, str>>,
+    /// What separates its blocks from those of others.
+    pub salt: Option<Cow<'a, str>>,
+    /// Whether the answer is to be a stream.
+    pub streams: bool,
+    /// Whether the engine puts more of the conversation before it.
+    pub is_excerpt: bool,
+    /// What stands before the prompt: tools, then system prompt; empty where there is none.
+    pub before: [&'a str; 2],
+    /// The prompt.
+    pub main: Main<'a>,
+    /// Media beside the prompt; empty where there are none.
+    pub beside: [&'a str; 3],
+    /// Where media stand in token ids.
+    pub features: Option<&'a str>,
+}
+
+/// The prompt of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Main<'a> {
+    /// There is none.
+    None,
+    /// JSON text: a string, or a list of strings, messages or items.
+    Text(&'a str),
+    /// The JSON text of a list of token ids, or of a list of such lists.
+    TokenIds(&'a str),
+}
+
+impl<'a> Body<'a> {
+    /// Reads a body; `None` if it is not a JSON object.
+    pub fn read(body: &'a str) -> Option<Self> {
+        #[rustfmt::skip]
+        let [
+            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
+            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
+            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
+        ] = json::members(body, &[
+            "model", "lora_path", "stream", "cache_salt", "extra_key", "tools", "system", "instructions", "messages",
+            "prompt", "input", "token_ids", "input_ids", "text", "features", "image_data", "video_data", "audio_data",
+            "previous_response_id", "session_id", "metadata", "litellm_session_id", "vllm_xargs", "nvext",
+            "session_params", "conversation", "prompt_cache_key",
+        ])?;
+        #[rustfmt::skip]
+        let body = Self {
+            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
+            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
+            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
+        };
+        Some(body)
+    }
+
+    /// What it says in `api`; `None` if a member that matters is of a wrong type.
+    pub fn said(&self, api: Api) -> Option<Said<'a>> {
+        let model = self.model.map(|model| json::text(model).ok_or(())).transpose().ok()?;
+        // An adapter has blocks of its own, whatever model it is for; a list of them belongs to a batch.
+        let adapter = self.adapter.and_then(json::text);
+        let (system, main) = self.prompt(api);
+        let is_generate = matches!(api, Api::SglangGenerate | Api::Unsaid);
+        let beside = if is_generate { [self.image_data, self.video_data, self.audio_data] } else { [None; 3] };
+        Some(Said {
+            model: adapter.or(model),
+            salt: [self.salt, self.extra_key].into_iter().flatten().find_map(json::text),
+            streams: self.stream == Some("true"),
+            is_excerpt: [self.previous_response, self.conversation, self.session_params].iter().any(Option::is_some),
+            before: [self.tools, system].map(Option::unwrap_or_default),
+            main: match main {
+                Some(main) if Some(main) == self.messages && !main.starts_with('[') => return None,
+                main => main.map_or(Some(Main::None), Main::of)?,
+            },
+            beside: beside.map(Option::unwrap_or_default),
+            features: self.features,
+        })
+    }
+
+    /// The system prompt and the prompt, by the members that this API has.
+    fn prompt(&self, api: Api) -> (Option<&'a str>, Option<&'a str>) {
+        let system = || self.system.map(billing::without);
+        match api {
+            Api::Chat => (None, self.messages),
+            Api::Completions => (None, self.prompt),
+            Api::Responses => (self.instructions, self.input),
+            Api::Embeddings => (None, self.input.or(self.messages)),
+            Api::Messages => (system(), self.messages),
+            Api::VllmGenerate => (None, self.token_ids),
+            Api::SglangGenerate => (None, self.input_ids.or(self.text).or(self.prompt)),
+            Api::Unsaid => {
+                let generate = self.token_ids.or(self.input_ids).or(self.text);
+                (system().or(self.instructions), self.messages.or(self.input).or(self.prompt).or(generate))
+            }
+        }
+    }
+}
+
+impl<'a> Main<'a> {
+    /// The prompt that a JSON text is, by how it begins; `None` if it is none.
+    fn of(json: &'a str) -> Option<Self> {
+        if json.starts_with('"') {
+            return Some(Self::Text(json));
+        }
+        match json.strip_prefix('[')?.trim_start().as_bytes().first()? {
+            b'"' | b'{' | b']' => Some(Self::Text(json)),
+            b'[' | b'0'..=b'9' | b'-' => Some(Self::TokenIds(json)),
+            _ => None,
+        }
+    }
+}
