@@ -7,6 +7,7 @@ mod affinity;
 mod agreement;
 mod bodies;
 mod bookings;
+mod clients;
 mod command_line;
 mod control;
 mod degraded;
