@@ -25,3 +25,4 @@ mod spoofing;
 mod support;
 mod tls;
 mod trailers;
+mod versions;
