@@ -18,6 +18,7 @@ mod modes;
 mod observability;
 mod pool;
 mod prefixes;
+mod pressure;
 mod refusals;
 mod reload;
 mod sessions;

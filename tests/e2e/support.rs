@@ -9,6 +9,7 @@ pub mod engine;
 pub mod envoy;
 pub mod files;
 pub mod homing;
+pub mod open_files;
 pub mod parts;
 pub mod picker;
 pub mod process;

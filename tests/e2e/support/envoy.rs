@@ -40,6 +40,8 @@ pub struct Options {
     pub buffer_limit: Option<u32>,
     /// Whether it speaks TLS to the picker, without verifying it, as gateways do.
     pub tls: bool,
+    /// Whether its clusters keep Envoy's own limit of 1,024 requests at once, which the examples raise.
+    pub default_breakers: bool,
     /// Another version than the one that all tests use.
     pub version: Option<&'static str>,
 }
@@ -51,6 +53,7 @@ impl Default for Options {
             body_modes: ["FULL_DUPLEX_STREAMED"; 2],
             buffer_limit: Some(32 * 1024),
             tls: false,
+            default_breakers: false,
             version: None,
         }
     }
