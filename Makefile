@@ -13,6 +13,10 @@ need = command -v $(1) >/dev/null || { echo "$(2) is missing: $(3)" >&2; exit 1;
 # Runs what follows with the path of a real Envoy in HOMING_ENVOY.
 with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="$$envoy"
 
+# The same with real clients in HOMING_CLIENTS; the tests of Envoy's versions find those in the cache.
+with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && \
+	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-mutants bench lint lint-rust fmt parts rust compiler python
 
@@ -24,10 +28,10 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
 
 test: rust python ## run every test, end to end through a real Envoy (options in TEST_ARGS)
-	@$(with_envoy) cargo test --locked $(TEST_ARGS)
+	@$(with_parts) cargo test --locked $(TEST_ARGS)
 
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
-	@$(with_envoy) python3 tests/mutants.py $(MUTANTS)
+	@$(with_parts) python3 tests/mutants.py $(MUTANTS)
 
 bench: rust ## time the hot steps (options in BENCH_ARGS)
 	@cargo bench --locked $(BENCH_ARGS)
@@ -35,7 +39,7 @@ bench: rust ## time the hot steps (options in BENCH_ARGS)
 lint: lint-rust python ## check format, lints, docs, dependencies and scripts
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
 	@for script in scripts/parts/* .ci/run; do bash -n "$$script" || exit 1; done
-	@python3 -c 'import ast; ast.parse(open("tests/mutants.py").read())'
+	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py
 
 lint-rust: rust ## check format, lints and docs of the Rust code only
 	@cargo fmt --check
@@ -47,6 +51,8 @@ fmt: rust ## format the Rust code
 
 parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/envoy
+	@scripts/parts/envoy 1.36.2
+	@scripts/parts/clients
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.

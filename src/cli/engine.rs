@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::logging::{self, LogFormat};
 use crate::simulation::{Constants, EngineServer, Identity};
 
-/// Run a simulated engine: the OpenAI API, a block-level prefix cache, prefill and decode time.
+/// Run a simulated engine: the APIs of vLLM and SGLang, a block-level prefix cache, prefill and decode time.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address to listen on.

@@ -1,4 +1,4 @@
-//! The simulated engine as a server: the OpenAI API over HTTP/1.1 and HTTP/2, on one listener.
+//! The simulated engine as a server: what vLLM and SGLang speak, over HTTP/1.1 and HTTP/2, on one listener.
 //!
 //! [`EngineServer::serve`] is the entry; `homing engine` and tests call it. All timing comes from the
 //! model, kept in step with the wall clock by [`clockwork`].
@@ -9,8 +9,6 @@ mod clockwork;
 mod error;
 mod generation;
 mod metrics_page;
-mod reply;
-mod request;
 mod routes;
 
 use std::sync::Arc;

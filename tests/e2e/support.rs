@@ -10,9 +10,12 @@ pub mod engine;
 pub mod envoy;
 pub mod files;
 pub mod homing;
+pub mod open_files;
+pub mod parts;
 pub mod picker;
 pub mod process;
 pub mod prompts;
+pub mod simulated;
 pub mod wait;
 pub mod world;
 

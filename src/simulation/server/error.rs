@@ -1,7 +1,8 @@
-//! Refusals in the shape that OpenAI clients expect.
+//! Refusals in the shapes that clients expect.
 
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 
 /// A request that the engine refuses.
 #[derive(Debug)]
@@ -12,6 +13,13 @@ pub struct Refusal {
     pub message: String,
     /// The field that is wrong, if it is one.
     pub param: Option<&'static str>,
+}
+
+/// Whose clients a refusal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    OpenAi,
+    Anthropic,
 }
 
 #[derive(Serialize)]
@@ -41,7 +49,24 @@ impl Refusal {
     }
 
     /// The body of the answer.
-    pub fn json(&self) -> String {
+    pub fn json(&self, shape: Shape) -> String {
+        match shape {
+            Shape::OpenAi => self.openai(),
+            Shape::Anthropic => self.anthropic(),
+        }
+    }
+
+    fn anthropic(&self) -> String {
+        let kind = match self.status {
+            StatusCode::NOT_FOUND => "not_found_error",
+            StatusCode::PAYLOAD_TOO_LARGE => "request_too_large",
+            StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",
+            _ => "invalid_request_error",
+        };
+        json!({"type": "error", "error": {"type": kind, "message": self.message}}).to_string()
+    }
+
+    fn openai(&self) -> String {
         let r#type = match self.status {
             StatusCode::NOT_FOUND => "NotFoundError",
             StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowedError",

@@ -13,8 +13,6 @@ pub struct Generation {
     answers: Vec<Answering>,
     constants: Constants,
     output_tokens: u64,
-    prompt_tokens: u64,
-    cached_tokens: u64,
     /// The answer that is being told; they are told one after the other.
     current: usize,
     told: u64,
@@ -23,8 +21,24 @@ pub struct Generation {
 struct Answering {
     running: Running,
     answer: Words,
+    prompt: Share,
     /// When its first token was there.
     first: Option<Instant>,
+}
+
+/// A whole answer.
+pub struct Answer {
+    pub text: String,
+    /// What it answers.
+    pub prompt: Share,
+}
+
+/// One prompt of a request, in tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    pub tokens: u64,
+    /// Of these, held by the cache; 0 until its prefill has ended.
+    pub cached: u64,
 }
 
 /// A piece of an answer.
@@ -35,6 +49,8 @@ pub struct Piece {
     pub text: String,
     pub is_first: bool,
     pub is_last: bool,
+    /// What it answers.
+    pub prompt: Share,
 }
 
 /// What a request has used, in tokens.
@@ -59,10 +75,12 @@ impl Generation {
             let answer = Words::seeded(&prompt, constants.bytes_per_token);
             jobs.push((Job::new(prompt, output_tokens, &constants)?, answer));
         }
-        let prompt_tokens = jobs.iter().map(|(job, _)| job.prompt_tokens).sum();
-        let queue = |(job, answer)| Answering { running: clockwork.submit(job), answer, first: None };
+        let queue = |(job, answer): (Job, Words)| {
+            let prompt = Share { tokens: job.prompt_tokens, cached: 0 };
+            Answering { running: clockwork.submit(job), answer, prompt, first: None }
+        };
         let answers = jobs.into_iter().map(queue).collect();
-        Ok(Self { answers, constants, output_tokens, prompt_tokens, cached_tokens: 0, current: 0, told: 0 })
+        Ok(Self { answers, constants, output_tokens, current: 0, told: 0 })
     }
 
     /// Waits for the next token; `None` after the last one of the last answer.
@@ -73,7 +91,7 @@ impl Generation {
             Some(first) => first,
             None => {
                 let prefilled = answering.running.prefilled().await?;
-                self.cached_tokens += prefilled.cached_tokens;
+                answering.prompt.cached = prefilled.cached_tokens;
                 *answering.first.insert(prefilled.at)
             }
         };
@@ -82,28 +100,35 @@ impl Generation {
         self.told += 1;
         let is_last = self.told == self.output_tokens;
         let text = answering.answer.token(index);
+        let prompt = answering.prompt;
         if is_last {
             self.current += 1;
             self.told = 0;
         }
-        Some(Piece { choice, text, is_first: index == 0, is_last })
+        Some(Piece { choice, text, is_first: index == 0, is_last, prompt })
     }
 
-    /// Waits for everything; returns the texts in the order of the prompts.
-    pub async fn complete(&mut self) -> Vec<String> {
+    /// Waits for everything; returns the answers in the order of the prompts.
+    pub async fn complete(&mut self) -> Vec<Answer> {
         let mut texts = vec![String::new(); self.answers.len()];
         while let Some(piece) = self.next_token().await {
             texts[piece.choice].push_str(&piece.text);
         }
-        texts
+        let answer = |(text, answering): (String, &Answering)| Answer { text, prompt: answering.prompt };
+        texts.into_iter().zip(&self.answers).map(answer).collect()
     }
 
     /// What the whole request uses; complete once the last answer has begun.
     pub fn usage(&self) -> Usage {
         Usage {
-            prompt: self.prompt_tokens,
+            prompt: self.answers.iter().map(|answer| answer.prompt.tokens).sum(),
             completion: self.output_tokens * self.answers.len() as u64,
-            cached: self.cached_tokens,
+            cached: self.answers.iter().map(|answer| answer.prompt.cached).sum(),
         }
     }
+}
+
+/// The text of all answers together.
+pub fn text_of(answers: &[Answer]) -> String {
+    answers.iter().map(|answer| answer.text.as_str()).collect()
 }

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use super::api::{self, Api};
-use super::error::Refusal;
+use super::error::{Refusal, Shape};
 use super::{EngineServer, metrics_page};
 
 /// The body of every answer.
@@ -25,9 +25,10 @@ const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// Answers one request; never fails, refusals are answers too.
 pub async fn answer(engine: &Arc<EngineServer>, request: Request<Incoming>) -> Response<Body> {
+    let shape = Api::at(request.uri().path()).map_or(Shape::OpenAi, Api::refusals);
     let mut response = match route(engine, request).await {
         Ok(response) => response,
-        Err(refusal) => api::json(refusal.status, refusal.json()),
+        Err(refusal) => api::json(refusal.status, refusal.json(shape)),
     };
     if let Ok(name) = HeaderValue::from_str(&engine.identity.name) {
         response.headers_mut().insert(SERVED_BY, name);
@@ -37,13 +38,13 @@ pub async fn answer(engine: &Arc<EngineServer>, request: Request<Incoming>) -> R
 
 async fn route(engine: &Arc<EngineServer>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     let path = request.uri().path().to_owned();
+    let api = Api::at(&path);
     match (request.method(), path.as_str()) {
-        (&Method::POST, "/v1/chat/completions") => generate(engine, Api::Chat, request).await,
-        (&Method::POST, "/v1/completions") => generate(engine, Api::Completions, request).await,
         (&Method::GET, "/v1/models") => Ok(api::json(StatusCode::OK, models(engine))),
         (&Method::GET, "/metrics") => Ok(text(metrics_page::CONTENT_TYPE, metrics_page::render(engine))),
         (&Method::GET, "/health") => Ok(text("text/plain", String::new())),
-        (_, "/v1/chat/completions" | "/v1/completions" | "/v1/models" | "/metrics" | "/health") => Err(Refusal {
+        (&Method::POST, _) if let Some(api) = api => generate(engine, api, request).await,
+        (_, path) if api.is_some() || matches!(path, "/v1/models" | "/metrics" | "/health") => Err(Refusal {
             status: StatusCode::METHOD_NOT_ALLOWED,
             message: "Method Not Allowed".to_owned(),
             param: None,
@@ -60,7 +61,7 @@ async fn generate(engine: &Arc<EngineServer>, api: Api, request: Request<Incomin
         }
         refusal
     })?;
-    api::generate(engine, api, &body.to_bytes()).await
+    api::answer(engine, api, &body.to_bytes()).await
 }
 
 fn models(engine: &EngineServer) -> String {

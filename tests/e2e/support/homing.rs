@@ -96,6 +96,13 @@ impl Homing {
         connection.exchange(get(path)).await
     }
 
+    /// The value of a metric, by its name and labels as the page has them.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let page = String::from_utf8_lossy(&self.page("metrics", "/metrics").await.ok().body).into_owned();
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("{name} is not on the page:\n{page}"))
+    }
+
     /// Every endpoint with its load.
     pub async fn loads(&self) -> Vec<Load> {
         let document = self.page("admin", "/endpoints").await.ok().json();

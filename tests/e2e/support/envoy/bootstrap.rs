@@ -94,7 +94,7 @@ fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
     let mut cluster = json!({
         "name": "picker", "type": "STATIC", "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": options.buffer_limit,
-        "circuit_breakers": unlimited(),
+        "circuit_breakers": breakers(options),
         "typed_extension_protocol_options": protocol(json!({
             "explicit_http_config": {"http2_protocol_options": {}},
         })),
@@ -116,7 +116,7 @@ fn engine_cluster(options: &Options, engines: &[SocketAddr]) -> Value {
     let mut cluster = json!({
         "name": "engines", "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": options.buffer_limit,
-        "circuit_breakers": unlimited(),
+        "circuit_breakers": breakers(options),
         // Engines speak what the client speaks, so that both protocols are tested to their ends.
         "typed_extension_protocol_options": protocol(json!({"use_downstream_protocol_config": {
             "http_protocol_options": {"enable_trailers": true}, "http2_protocol_options": {},
@@ -159,11 +159,13 @@ fn protocol(options: Value) -> Value {
     json!({kind: typed})
 }
 
-fn unlimited() -> Value {
-    let most = 1_000_000;
-    json!({"thresholds": [{
-        "max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": most,
-    }]})
+/// Raised as in `deploy/envoy/`, or Envoy's own.
+fn breakers(options: &Options) -> Value {
+    if options.default_breakers {
+        return json!({});
+    }
+    let most = 40_000;
+    json!({"thresholds": [{"max_connections": most, "max_pending_requests": most, "max_requests": most}]})
 }
 
 fn access_log() -> Value {
