@@ -37,6 +37,8 @@ class Gateway:
         told = Told(value, raw.headers["x-served-by"], raw.headers.get("x-session-id", ""))
         if sent := headers.get("X-Session-Id"):
             assert told.session == sent, f"{sent!r} came back as {told.session!r}"
+        elif names_a_session(arguments):
+            assert told.session == "", f"{told.session!r} came back although the body names the session"
         else:
             assert uuid.UUID(told.session).version == 4, f"{told.session!r} is no generated id"
         self.served.add(told.served_by)
@@ -47,6 +49,13 @@ class Gateway:
         dropped = {"stream", "stream_options"}
         whole = {key: value for key, value in arguments.items() if key not in dropped}
         return attrgetter(resource)(self.engines[name]).create(model=MODEL, **whole)
+
+
+def names_a_session(arguments):
+    """Whether the body holds one of the fields of docs/sessions.md."""
+    body = {**arguments, **arguments.get("extra_body", {})}
+    fields = ("session_id", "conversation", "prompt_cache_key")
+    return "session_id" in body.get("metadata", {}) or any(field in body for field in fields)
 
 
 def story(name, size=6000):
