@@ -74,9 +74,6 @@ CONVERSATIONS = {
     "messages-cache-control": lambda name: turns(name, cache_control=KEEP),
 }
 
-# Conversations that the prompt alone leads back.
-KNOWN_BY_PROMPT = []
-
 
 def check_errors(client):
     for call, kind in [

@@ -41,10 +41,8 @@ def main(sdk, address, *engines):
             # An id of the client's own; the id that was generated for the first turn; no id at all.
             converse(checks, gateway, kind, f"{name}-own", (f"session-{name}", f"session-{name}"))
             converse(checks, gateway, kind, f"{name}-generated", (None, None))
-            conversations += 2
-            if kind in checks.KNOWN_BY_PROMPT:
-                converse(checks, gateway, kind, f"{name}-prompt", None)
-                conversations += 1
+            converse(checks, gateway, kind, f"{name}-prompt", None)
+            conversations += 3
     assert gateway.served == set(engines), f"only {gateway.served} of {set(engines)} served anything"
     print(f"{sdk}: {conversations} conversations")
 

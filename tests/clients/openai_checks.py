@@ -151,9 +151,6 @@ CONVERSATIONS = {
     "embeddings": embedding_turns,
 }
 
-# Their bodies are read, so that the prompt alone leads back, without any id.
-KNOWN_BY_PROMPT = ["chat", "chat-stream", "chat-tools", "chat-image-data", "completions", "completions-ids"]
-
 
 def check_errors(client):
     for call, kind in [
