@@ -242,8 +242,11 @@ impl Picked {
 
 /// What an answer says of its endpoint; nothing, where the endpoint was not asked.
 fn outcome(head: Head) -> Option<Outcome> {
+    let asked_somebody = head.is_steered || head.served.is_some();
     match (head.status, head.origin) {
         (_, Origin::Overload) | (400..=499, Origin::Gateway) => None,
+        // Nobody knows who failed where the gateway goes its own way and does not say where.
+        (500.., _) if !asked_somebody => None,
         // A gateway says 503 where it got no connection or lost it; 504 is its own impatience.
         (503, Origin::Gateway) => Some(Outcome::Unreachable),
         (500.., _) => Some(Outcome::Failed),

@@ -72,3 +72,20 @@ fn nothing_is_refused_and_no_stream_is_ended() {
     assert_eq!(stream.response_headers(OK), []);
     assert_eq!(stream.picker.metrics().buffered_bytes.get(), 0);
 }
+
+#[test]
+fn an_error_of_who_knows_whom_is_nobodys_failure_and_one_of_a_known_endpoint_is_its_own() {
+    for (attributes, share) in [(std::collections::HashMap::new(), 0.0), (served_by("127.0.0.1:8000"), 0.5)] {
+        let mut stream = observing(|_| ());
+        stream.request_headers(CHAT, true);
+        let answer = [(":status", "503"), ("content-type", "text/plain")];
+        let message = ProcessingRequest {
+            request: Some(Request::ResponseHeaders(headers(&answer, true))),
+            attributes,
+            ..ProcessingRequest::default()
+        };
+        stream.machine.message(message, stream.now);
+        assert_eq!(stream.picker.endpoints(stream.now.instant)[0].failure_share, share);
+        assert_eq!(stream.load(), (0.0, 0));
+    }
+}
