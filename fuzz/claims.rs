@@ -252,9 +252,41 @@ fn headers(pairs: &[(&str, &str)], end: bool) -> HttpHeaders {
     }
 }
 
+/// What clients of every kind send beside the path.
+const CLIENTS: [&[(&str, &str)]; 6] = [
+    &[("x-session-id", "s")],
+    &[],
+    &[("x-claude-code-session-id", "c"), ("x-claude-code-agent-id", "agent-1")],
+    &[("session-id", "t"), ("thread-id", "t"), ("x-parent-session-id", "p")],
+    &[("x-dynamo-session-id", "d"), ("x-dynamo-session-final", "true"), ("x-session-id", "\u{7f}")],
+    &[("x-session-id", "a"), ("x-session-id", "b"), ("content-type", "application/grpc")],
+];
+
+const PATHS: [&str; 7] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/inference/v1/generate",
+    "/generate",
+    "/v1/audio",
+];
+
+/// Whole bodies; a chunk may be any piece of them.
+const BODIES: [&str; 6] = [
+    r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"session_id":"body","stream":true}"#,
+    r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x"}}]}]}"#,
+    r#"{"model":"m","prompt":[[1,2,3],[4]],"cache_salt":"salt"}"#,
+    r#"{"model":"m","input":[{"role":"user","content":"hi"}],"previous_response_id":"r","conversation":{"id":"c"}}"#,
+    r#"{"model":"m","system":[{"type":"text","text":"s"}],"messages":[],"metadata":{"user_id":"{\"session_id\":\"u\"}"}}"#,
+    r#"{"text":"hi","lora_path":"a","image_data":["x"],"session_params":{"id":"s"}}"#,
+];
+
 fn request_headers(step: u8) -> HttpHeaders {
-    let path = if step & 0x40 == 0 { "/v1/chat/completions" } else { "/v1/audio" };
-    headers(&[(":path", path), ("x-session-id", "s")], step & 0x80 != 0)
+    let step_of = |kinds: usize| usize::from(step) % kinds;
+    let mut pairs = vec![(":path", PATHS[step_of(PATHS.len())])];
+    pairs.extend(CLIENTS[step_of(CLIENTS.len())]);
+    headers(&pairs, step & 0x80 != 0)
 }
 
 fn response_headers(step: u8) -> HttpHeaders {
@@ -263,9 +295,14 @@ fn response_headers(step: u8) -> HttpHeaders {
 }
 
 fn body(step: u8, order: &mut Order) -> HttpBody {
-    let length = [0, 1, 600, 70_000][usize::from(step >> 4 & 3)];
+    let text = BODIES[usize::from(step) % BODIES.len()].as_bytes();
     let end = step & 0x80 != 0;
-    let body = vec![step; length];
+    let body = match step >> 4 & 3 {
+        0 => Vec::new(),
+        1 => text.to_vec(),
+        2 => text[..text.len() / 2].to_vec(),
+        _ => vec![step; 70_000],
+    };
     order.met = true;
     if !order.came_to_its_end && !order.trailers {
         order.came.extend_from_slice(&body);

@@ -202,7 +202,7 @@ impl Picker {
         choices.refuse_if_saturated()?;
         let context = PickContext {
             candidates: &scratch.candidates,
-            hidden_tokens: choices.hidden_tokens(&scratch.depths, request.prompt.is_some()),
+            hidden_tokens: choices.hidden_tokens(&scratch.depths),
             block_tokens,
             tie_key: self.tie_key(session.key, &scratch.chain),
         };
@@ -230,7 +230,8 @@ impl Picker {
         self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let adapter_is_new = member.load.picked(adapter);
-        let booking = Booking::new(member, candidate.uncached_tokens, candidate.waiting_tokens, now.instant);
+        let own_tokens = candidate.uncached_tokens + choices.unsaid_tokens(&candidate);
+        let booking = Booking::new(member, own_tokens, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
             Arc::clone(self),
             decision,
@@ -243,9 +244,11 @@ impl Picker {
                 old_home: session.entry.map(|entry| entry.home),
                 chain: scratch.chain.as_slice().into(),
                 matched,
-                new_adapter: adapter.filter(|_| adapter_is_new),
+                adapter,
+                adapter_is_new,
                 prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),
-                session_bytes: (prompt_tokens * self.estimates.bytes_per_token()) as u32,
+                session_bytes: (choices.session_tokens() * self.estimates.bytes_per_token()) as u32,
+                is_excerpt: choices.is_excerpt(),
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),
             },
         ))

@@ -46,6 +46,8 @@ pub struct Machine {
     pub(super) identity: Identity,
     /// Whether the request's headers were seen.
     pub(super) met: bool,
+    /// Whether a body that was to be read, and was not, may name the session.
+    pub(super) may_be_named: bool,
     /// Whether the client speaks gRPC.
     pub(super) is_grpc: bool,
     /// The endpoints that the gateway allows, if it said.
@@ -86,6 +88,7 @@ impl Machine {
             response: ResponseSide::new(),
             identity: Identity::default(),
             met: false,
+            may_be_named: false,
             is_grpc: false,
             subset: None,
             observing: false,
@@ -225,14 +228,17 @@ impl Machine {
 
     /// The session header and the id that the response returns.
     pub(super) fn echo(&mut self) -> Option<(Box<str>, Box<str>)> {
-        let config = self.picker.config();
-        let sessions = &config.sessions;
         if self.met {
             // The answer may come before the body that would have named a session.
-            self.identity.settle(None, sessions.generate);
+            self.identity.settle(None, self.generates());
         }
         let id = self.identity.echoed()?;
-        Some((sessions.headers.first()?.as_str().into(), id.into()))
+        Some((self.picker.config().sessions.headers.first()?.as_str().into(), id.into()))
+    }
+
+    /// Whether a client that names no session gets an id.
+    pub(super) fn generates(&self) -> bool {
+        self.picker.config().sessions.generate && !self.may_be_named
     }
 
     fn odd_subset(&self) {

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::config::ByteSize;
 use crate::metrics::{EarlyLabel, RefusalLabel};
 use crate::model::{Now, Request};
 use crate::pick::Refusal;
 
 use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
 use super::body::{Full, KeptBody};
-use super::content::{Content, with_content};
+use super::content::{Content, Fault, with_content};
 use super::event::BodyMode;
 use super::head::{BodyKind, DESTINATION, RequestHead};
 use super::machine::Machine;
@@ -126,12 +127,7 @@ impl Machine {
                 match body.keep(bytes, limits.request_body.0, limits.buffered_bodies.0) {
                     Ok(()) if end => self.decide(due, head, body, true, now),
                     Ok(()) => self.request = RequestSide::Keeping { due, head, body, deadline },
-                    Err((Full::Body, _)) if !self.response.has_begun() => self.refuse(
-                        413,
-                        RefusalLabel::BodyTooLarge,
-                        format!("the request body is larger than {} bytes (limits.requestBody)", limits.request_body.0),
-                        None,
-                    ),
+                    Err((Full::Body, _)) if !self.response.has_begun() => self.refuse_too_large(limits.request_body),
                     Err((_, bytes)) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
                         if !self.is_over() {
@@ -142,6 +138,11 @@ impl Machine {
                 }
             }
             RequestSide::Awaiting(due, head) => {
+                let limit = self.picker.config().limits.request_body;
+                if bytes.len() as u64 > limit.0 && !self.response.has_begun() {
+                    self.refuse_too_large(limit);
+                    return;
+                }
                 let asks = self.asks_session();
                 let answer = with_content(head.api(), &bytes, asks, |content| {
                     self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
@@ -227,6 +228,8 @@ impl Machine {
         now: Now,
     ) {
         self.picker.metrics().early.of(cause).inc();
+        // The rest of the body may name the session, and an id of ours would outrank that from now on.
+        self.may_be_named = self.asks_session();
         if let Some(answer) = self.pick(head, &Seen::Nothing, false, now) {
             let mut due = due.answer(&mut self.out, answer, true);
             self.leaving = Some(body.pass(&mut due, &mut self.out));
@@ -255,11 +258,11 @@ impl Machine {
         }
         let config = self.picker.config().clone();
         if let Seen::Content(content, bytes) = seen {
-            self.identity.settle(content.session, config.sessions.generate);
+            self.identity.settle(content.session, false);
             if content.invalid_session {
                 self.picker.metrics().invalid_session_ids.inc();
             }
-            if content.prompt.is_none() && *bytes > 0 {
+            if content.fault == Some(Fault::Malformed) && *bytes > 0 {
                 self.picker.metrics().malformed_bodies.inc();
             }
             if let Some(fault) = content.fault.filter(|_| config.limits.strict) {
@@ -267,7 +270,7 @@ impl Machine {
                 return None;
             }
         }
-        self.identity.settle(None, config.sessions.generate);
+        self.identity.settle(None, self.generates());
         let mut request = self.facts(head, seen);
         if no_body {
             request.unread_bytes = Some(0);
@@ -287,6 +290,12 @@ impl Machine {
                 None
             }
         }
+    }
+
+    fn refuse_too_large(&mut self, limit: ByteSize) {
+        self.may_be_named = self.asks_session();
+        let message = format!("the request body is larger than {limit} (limits.requestBody)");
+        self.refuse(413, RefusalLabel::BodyTooLarge, message, None);
     }
 
     /// Whether the body may say whose session this is.

@@ -1,11 +1,13 @@
 //! The endpoints that a gateway allows for one request.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The subset hint of a request. No hint is no `Subset`; an empty one admits nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subset {
-    entries: Vec<(IpAddr, Option<u16>)>,
+    /// A gateway may list the whole pool, and every endpoint is looked up.
+    entries: HashSet<(IpAddr, Option<u16>), ahash::RandomState>,
 }
 
 impl Subset {
@@ -18,7 +20,7 @@ impl Subset {
     /// Whether an endpoint at `address` may serve the request; an entry without a port means all ports.
     pub fn admits(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        self.entries.iter().any(|(allowed, port)| *allowed == ip && port.is_none_or(|port| port == address.port()))
+        self.entries.contains(&(ip, Some(address.port()))) || self.entries.contains(&(ip, None))
     }
 
     /// Whether it admits nobody.

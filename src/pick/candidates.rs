@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{Affinity, PickerConfig};
-use crate::model::{Adapter, EndpointId, Reason, Request};
+use crate::model::{Adapter, EndpointId, Reason, Request, Unit};
 use crate::routing::{Candidate, PickContext};
 use crate::state::{Member, PoolSnapshot};
 
@@ -76,19 +76,38 @@ impl Choices<'_> {
 
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
     ///
-    /// Without the body that is the whole context. With it, it is the last answer, as far as this prompt can
-    /// contain it, and only while the home still holds the prompt that the answer followed.
-    pub fn hidden_tokens(&self, depths: &[u32], body_read: bool) -> f64 {
+    /// Where the prompt does not show it, that is the whole context. Else it is the last answer, as far as this
+    /// prompt can contain it, and only while the home still holds the prompt that the answer followed.
+    pub fn hidden_tokens(&self, depths: &[u32]) -> f64 {
         let (Some(home), Some(session)) = (self.home, self.session.entry) else { return 0.0 };
         let bytes_per_token = self.picker.estimates.bytes_per_token();
-        if !body_read {
-            return session.context_tokens(bytes_per_token);
+        if self.request.prompt.is_none() || self.is_excerpt() {
+            return self.context_tokens();
         }
         let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
         if held + self.block_tokens < session.prompt_tokens(bytes_per_token).min(self.prompt_tokens) {
             return 0.0;
         }
         f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
+    }
+
+    /// Whether the prompt is only the end of a conversation that the engine keeps.
+    pub fn is_excerpt(&self) -> bool {
+        self.request.prompt.is_some_and(|prompt| prompt.unit == Unit::Excerpt)
+    }
+
+    /// Tokens that `candidate` computes beside those of the prompt: what an excerpt leaves out and only a home has.
+    pub fn unsaid_tokens(&self, candidate: &Candidate) -> f64 {
+        if self.is_excerpt() && !candidate.is_home { self.context_tokens() } else { 0.0 }
+    }
+
+    /// Tokens of the session's context once this request is answered, without the answer.
+    pub fn session_tokens(&self) -> f64 {
+        self.prompt_tokens + if self.is_excerpt() { self.context_tokens() } else { 0.0 }
+    }
+
+    fn context_tokens(&self) -> f64 {
+        self.session.entry.map_or(0.0, |session| session.context_tokens(self.picker.estimates.bytes_per_token()))
     }
 
     /// Why `winner` won, in one word.
@@ -130,8 +149,7 @@ impl Choices<'_> {
     /// What a whole failure costs: a mean request, or all of the session's context if that is more.
     fn worth(&self) -> f64 {
         let estimates = &self.picker.estimates;
-        let context = self.session.entry.map_or(0.0, |session| session.context_tokens(estimates.bytes_per_token()));
-        estimates.pick_cost().max(context)
+        estimates.pick_cost().max(self.context_tokens())
     }
 
     /// Tokens of this prompt that the endpoint holds; one that cannot be reached holds nothing for us.

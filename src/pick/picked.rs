@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Adapter, Decision, EndpointId, Now, SessionKey};
-use crate::state::{Booking, Member, Outcome, Session};
+use crate::state::{Booking, Member, Outcome, PoolSnapshot, Session};
 
 use super::Picker;
 
@@ -37,11 +37,14 @@ pub(super) struct Facts {
     /// The prompt's blocks, of which the endpoint already held the first `matched`.
     pub chain: Box<[u64]>,
     pub matched: usize,
-    /// The request's LoRA adapter, where the pick was the first to bring it there.
-    pub new_adapter: Option<Adapter>,
+    /// The LoRA adapter that the request names, and whether it is the first to bring it where it is booked.
+    pub adapter: Option<Adapter>,
+    pub adapter_is_new: bool,
     pub prompt_bytes: Option<usize>,
     /// Bytes of the prompt for the session's memory, estimated where the body was not read.
     pub session_bytes: u32,
+    /// Whether the prompt was only the end of the session's context.
+    pub is_excerpt: bool,
     pub streams: bool,
 }
 
@@ -152,10 +155,7 @@ impl Picked {
             // Refused, failed or never asked: no prompt was computed.
             _ => {
                 self.booking.end_waiting();
-                if let Some(member) = pool.get(self.booking.endpoint()) {
-                    picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);
-                    self.facts.new_adapter.iter().for_each(|adapter| member.load.adapters().remove(*adapter));
-                }
+                self.take_back(&pool);
             }
         }
     }
@@ -182,14 +182,19 @@ impl Picked {
         if self.facts.ends {
             self.picker.sessions.end(session);
         } else {
-            let tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
-            self.picker.sessions.answered(session, self.booking.endpoint(), tokens, now.instant);
+            let answer_tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
+            // The engine knows the length of what the request did not show.
+            let told = usage.prompt_tokens.filter(|_| self.facts.is_excerpt);
+            let prompt_bytes = told.map(|tokens| (tokens as f64 * estimates.bytes_per_token()) as u32);
+            self.picker.sessions.answered(session, self.booking.endpoint(), answer_tokens, prompt_bytes, now.instant);
         }
     }
 
     /// Nothing more will be seen of the response.
     pub fn detach(mut self, now: Now) -> Detached {
-        if !self.answered {
+        if self.facts.ends {
+            self.facts.session.iter().for_each(|session| self.picker.sessions.end(*session));
+        } else if !self.answered {
             // No answer will ever be seen here: the pick is the best that is known of the session.
             self.bind(now);
         }
@@ -202,23 +207,28 @@ impl Picked {
         if served.id == self.booking.endpoint() {
             return;
         }
-        let picker = &self.picker;
+        let picker = Arc::clone(&self.picker);
         picker.metrics.served_elsewhere.inc();
         if is_steered {
             // The gateway goes elsewhere only after the picked endpoint has failed it.
             self.booking.load().count(Outcome::Failed, now.instant);
         }
-        let pool = picker.pool.load();
-        if let Some(picked) = pool.get(self.booking.endpoint()) {
-            picker.index.retract(&picked.lane, &self.facts.chain[self.facts.matched..]);
-            self.facts.new_adapter.iter().for_each(|adapter| picked.load.adapters().remove(*adapter));
-        }
+        self.take_back(&picker.pool.load());
+        self.facts.adapter_is_new = self.facts.adapter.is_some_and(|adapter| served.load.adapters().picked(adapter));
         let capacity =
             served.lane.capacity_blocks(&picker.config.load().prefix_index, picker.estimates.bytes_per_token());
         picker.index.record(&served.lane, &self.facts.chain, capacity);
         // What it held before is not known, so nothing is taken back from it later.
         self.facts.matched = self.facts.chain.len();
         self.booking.move_to(served);
+    }
+
+    /// Takes back what the pick credited to its endpoint: blocks and an adapter that it did not have before.
+    fn take_back(&mut self, pool: &PoolSnapshot) {
+        let adapter = self.facts.adapter.filter(|_| std::mem::take(&mut self.facts.adapter_is_new));
+        let Some(member) = pool.get(self.booking.endpoint()) else { return };
+        self.picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);
+        adapter.into_iter().for_each(|adapter| member.load.adapters().remove(adapter));
     }
 
     /// Makes the endpoint the session's home, unless a later request has moved the session meanwhile.

@@ -47,6 +47,7 @@ impl Picker {
     pub fn engine_not_asked(&self, endpoint: EndpointId) {
         if let Some(member) = self.pool.load().get(endpoint) {
             member.load.not_asked();
+            self.adapters.forget();
         }
     }
 }

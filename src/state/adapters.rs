@@ -115,6 +115,11 @@ impl KnownAdapters {
         known.binary_search(&adapter).is_ok().then_some(adapter)
     }
 
+    /// No engine is asked any more.
+    pub fn forget(&self) {
+        self.known.store(Arc::default());
+    }
+
     /// Takes in what an engine reports; `loaded` are the adapters that endpoints have, asked for where room is short.
     pub fn learn(&self, reported: &[Adapter], loaded: impl Fn() -> Vec<Adapter>) {
         if reported.iter().all(|adapter| self.known.load().binary_search(adapter).is_ok()) {

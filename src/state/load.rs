@@ -167,6 +167,7 @@ impl LoadCell {
     /// The engine is not asked any more: our own bookings are all that counts.
     pub fn not_asked(&self) {
         self.said.forget();
+        self.adapters.clear();
         self.forget_foreign();
     }
 

@@ -97,11 +97,21 @@ impl Sessions {
     }
 
     /// Adds the tokens of the answer that the session's home has just generated.
-    pub fn answered(&self, key: SessionKey, home: EndpointId, answer_tokens: u32, now: Instant) {
+    ///
+    /// `prompt_bytes` corrects the length of its prompt, where the engine knows better.
+    pub fn answered(
+        &self,
+        key: SessionKey,
+        home: EndpointId,
+        answer_tokens: u32,
+        prompt_bytes: Option<u32>,
+        now: Instant,
+    ) {
         if let Some(mut entry) = self.entries.get_mut(&key)
             && entry.session.home == home
         {
             entry.session.answer_tokens = answer_tokens;
+            entry.session.prompt_bytes = prompt_bytes.unwrap_or(entry.session.prompt_bytes);
             entry.last_use.fetch_max(self.ticks(now), Relaxed);
         }
     }

@@ -118,9 +118,12 @@ fn a_page_without_known_names_counts_as_a_miss_but_tells_a_restart() {
 fn what_an_engine_said_is_dropped_when_it_is_not_asked_any_more() {
     let world = world(&["r1"]);
     (0..3).for_each(|_| world.say("r1", &busy(9, 4)));
+    world.say("r1", &with_adapters(4, &["sql"]));
     world.picker.engine_not_asked(world.id("r1"));
     let view = world.view("r1");
     assert_eq!((view.waiting_tokens, view.in_flight, view.scrape_age, view.kv_usage), (0.0, 0, None, None));
+    assert_eq!(view.adapters, 0);
+    assert!(!world.picker.adapters.any(), "no name is an adapter any more");
 }
 
 #[test]
@@ -177,6 +180,29 @@ fn an_adapter_whose_request_failed_is_not_taken_to_be_loaded() {
     picked.answered(Head { status: 404, is_event_stream: false, ..ok() }, world.now);
     drop(busy);
     assert!((0..20).all(|session| world.picked_for("sql", session) == "r1"));
+}
+
+#[test]
+fn an_adapter_is_noted_where_it_was_served_and_kept_there_by_those_who_had_it() {
+    for had_it in [false, true] {
+        let world = world(&["r1", "r2"]);
+        world.say("r1", &with_adapters(4, &["sql"]));
+        if had_it {
+            world.say("r2", &with_adapters(4, &["sql"]));
+        }
+        let pool = Arc::clone(&world.picker.pool.load());
+        let _busy = had_it
+            .then(|| Booking::new(pool.get(world.id("r2")).expect("in the pool"), 5_000.0, 0.0, world.now.instant));
+        let request = request(None, Some(Prompt { model: "sql", ..prompt(SHORT) }));
+        for status in [500, 200] {
+            let mut picked = world.picker.pick(&request, world.now).expect("an endpoint is eligible");
+            assert_eq!(&*picked.decision().endpoint, "r1");
+            picked.answered(Head { status, served: Some(endpoint("r2").address), ..ok() }, world.now);
+            let there = usize::from(had_it || status == 200);
+            assert_eq!((world.view("r1").adapters, world.view("r2").adapters), (1, there), "{status}");
+            picked.completed(Usage::default(), world.now);
+        }
+    }
 }
 
 #[test]

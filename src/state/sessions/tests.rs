@@ -59,10 +59,10 @@ fn an_answer_counts_only_for_the_home_that_gave_it() {
     let start = Instant::now();
     let sessions = Sessions::new(start);
     sessions.bind(key(1), home(1), start, HOUR, 10);
-    sessions.answered(key(1), EndpointId { slot: 2, generation: 1 }, 50, start);
-    sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, start);
+    sessions.answered(key(1), EndpointId { slot: 2, generation: 1 }, 50, None, start);
+    sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, None, start);
     assert_eq!(sessions.get(key(1), start, HOUR), Some(home(1)));
-    sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, start);
+    sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, None, start);
     assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens(4.0)), Some(60.0));
 }
 

@@ -84,3 +84,36 @@ fn what_is_not_read_is_never_called_invalid() {
     assert_eq!(stream.request_headers(&compressed, false), [routed()]);
     assert_eq!(stream.request_body(b"\x1f\x8b", true), [Reply::RequestBody(piece(b"\x1f\x8b", true))]);
 }
+
+#[test]
+fn a_body_over_the_limit_is_a_413_where_the_gateway_buffers_it_too() {
+    for (mode, status) in [(2, Some(413)), (4, Some(413)), (0, None), (1, None), (3, None)] {
+        let mut stream = stream(&["r1"], |config| config.limits.request_body = ByteSize(1024));
+        stream.protocol_config.as_mut().expect("set").request_body_mode = mode;
+        stream.request_headers(CHAT, false);
+        let replies = stream.request_body(&[b'x'; 2000], true);
+        let refused = match replies.as_slice() {
+            [Reply::Refuse(refusal)] => Some(refusal.status),
+            _ => None,
+        };
+        assert_eq!(refused, status, "mode {mode}");
+    }
+}
+
+#[test]
+fn an_unread_body_that_may_name_the_session_gets_no_id_that_would_outrank_it() {
+    let path = [(":path", "/v1/chat/completions")];
+    for catalogue in [true, false] {
+        let mut stream = stream(&["r1"], |config| {
+            config.limits.buffered_bodies = ByteSize(1024);
+            config.limits.request_body = ByteSize(1024);
+            config.sessions.catalogue = catalogue;
+        });
+        stream.request_headers(&path, false);
+        // Each chunk takes some room of its own beside its bytes.
+        stream.request_body(&[b'x'; 1000], false);
+        let replies = stream.response_headers(OK);
+        let [Reply::ResponseHeaders(set)] = replies.as_slice() else { panic!("{replies:?}") };
+        assert_eq!(set.is_empty(), catalogue);
+    }
+}
