@@ -66,8 +66,12 @@ fn check_reads_an_endpoints_file_too() {
 
 #[test]
 fn check_knows_an_endpoints_file_when_it_sees_one() {
-    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
-    assert!(!good && text.contains("`address`"), "{text}");
+    let indented = "  endpoints:\n    - {name: r1, adress: 127.0.0.1, port: 8001}\n";
+    let json = r#"{"endpoints": [{"name": "r1", "adress": "127.0.0.1", "port": 8001}]}"#;
+    for text in ["endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n", indented, json] {
+        let (good, text) = check(text);
+        assert!(!good && text.contains("`address`"), "{text}");
+    }
 }
 
 #[tokio::test]
