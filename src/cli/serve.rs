@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use crate::config::{self, ConfigReader, PickerConfig};
 use crate::ext_proc::{ExtProc, Options};
 use crate::metrics::{Metrics, Taken};
-use crate::model::EXPLAINED;
+use crate::model::{EXPLAINED, Endpoint};
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
@@ -216,19 +216,26 @@ async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<M
     let (initial, reload) =
         endpoints_file::open(&path).await.with_context(|| format!("--endpoints-file {}", path.display()))?;
     metrics.endpoints_reloads.of(Taken::Good).inc();
+    warn_where_nobody_serves(&initial);
     writer.replace(initial);
     let metrics = Arc::clone(metrics);
     tokio::spawn(reload.follow(move |read| {
         metrics.endpoints_reloads.of(taken(&read)).inc();
         if let Ok(endpoints) = read {
             tracing::info!(endpoints = endpoints.len(), "endpoints taken");
-            if endpoints.is_empty() {
-                tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
-            }
+            warn_where_nobody_serves(&endpoints);
             writer.replace(endpoints);
         }
     }));
     Ok(())
+}
+
+fn warn_where_nobody_serves(endpoints: &[Endpoint]) {
+    if endpoints.is_empty() {
+        tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
+    } else if !endpoints.iter().any(Endpoint::is_eligible) {
+        tracing::warn!("no endpoint has a weight above 0: every request is refused with 503");
+    }
 }
 
 /// Asks every endpoint of the pool for its metrics, whoever is in it.
