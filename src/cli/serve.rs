@@ -36,6 +36,7 @@ const FILE_POOL: &str = "endpoints-file";
 
 /// Serves Envoy's external processing protocol and picks an endpoint for every request.
 #[derive(Debug, clap::Args)]
+#[command(after_help = logging::HELP)]
 pub struct Args {
     /// The endpoints of the pool, as YAML; followed while it changes.
     #[arg(long, value_name = "FILE")]
