@@ -119,6 +119,12 @@ pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
     for flag in foreign {
         tracing::warn!(flag, "this flag of another picker has no meaning here and is ignored");
     }
+    if !args.secure_serving {
+        let given = [("--cert-path", args.cert_path.is_some()), ("--cert-name", !args.cert_names.is_empty())];
+        for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
+            tracing::warn!(flag, "this flag has no effect: --secure-serving=false switches TLS off");
+        }
+    }
     // The data side has threads of its own; this one answers probes and scrapes while they are saturated.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(args))
