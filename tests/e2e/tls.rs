@@ -122,7 +122,8 @@ async fn serve_with_a_pair_that_is_none_ends_with_an_error_that_names_it() {
 #[tokio::test]
 async fn a_certificate_that_has_expired_is_shown_and_warned_of() {
     let expired = Pair::until(2_020);
-    let mut homing = start(&Secret::mount(&expired)).await;
+    let secret = Secret::mount(&expired);
+    let mut homing = start(&secret).await;
     let warning = homing.complains(0).await;
     assert_eq!(warning["message"], "the certificate in force has expired");
     assert_eq!(warning["expired"], "2020-01-01T00:00:00Z");
