@@ -26,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Pick endpoints for a gateway (the default command).
+    /// Pick endpoints for a gateway (the default where flags come first).
     Serve(serve::Args),
     /// Print or follow the decisions of a running picker.
     Explain(explain::Args),

@@ -190,7 +190,11 @@ impl Metrics {
                 "source",
                 &SessionSource::ALL.map(|it| (it, it.as_str())),
             ),
-            invalid_session_ids: counter(r, "invalid_session_ids", "Session ids that were invalid and treated as none"),
+            invalid_session_ids: counter(
+                r,
+                "invalid_session_ids",
+                "Session ids and tenant values that were invalid and treated as none",
+            ),
             repeated_session_headers: counter(
                 r,
                 "repeated_session_headers",
@@ -244,7 +248,7 @@ impl Metrics {
             stripped_headers: counter(r, "stripped_headers", "Control headers sent by clients that were taken out"),
             prompt_tokens: {
                 let metric = Counter::default();
-                r.register("prompt_tokens", "Estimated prompt tokens of all picks", metric.clone());
+                r.register("prompt_tokens", "Estimated prompt tokens of all picks whose body was read", metric.clone());
                 metric
             },
             matched_tokens: {

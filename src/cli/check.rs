@@ -8,21 +8,22 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::config::{self, ConfigError, PickerConfig};
+use crate::config::{self, ConfigError, Document, PickerConfig};
 use crate::model::Endpoint;
 use crate::sources::endpoints_file;
 
+/// What `--help` says of the outcome.
+const HELP: &str = "Prints `ok` and exits with 0: below it the settings that differ from the defaults, or the                     endpoints. Prints each problem as FILE:LINE:COLUMN: FIELD: MESSAGE and exits with 1; with 2 where                     the command line is wrong.";
+
 /// Checks a configuration document, or an endpoints file, without serving anything.
-///
-/// Prints `ok` and the settings that differ from the defaults, or every problem as
-/// `FILE:line:column: field: message`, and then exits with 1.
 #[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
 pub struct Args {
     /// The file to check; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Check it as an endpoints file, also where it has no `endpoints:` at the start of a line [default: false].
+    /// Check it as an endpoints file, also where it has no field `endpoints`.
     #[arg(long)]
     endpoints: bool,
 }
@@ -34,7 +35,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { file, endpoints } = args;
     let text = read(&file)?;
-    let endpoints = endpoints || text.lines().any(|line| line.starts_with("endpoints:"));
+    let endpoints = endpoints || names_endpoints(&text);
     let checked = if endpoints { check_endpoints(&text) } else { check_config(&text) };
     let correct = checked.is_ok();
     report(&file, checked, &mut io::stdout().lock()).context("standard output cannot be written")?;
@@ -43,6 +44,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// The lines to print for a file that is right.
 type Lines = Vec<String>;
+
+/// Whether it is an endpoints file, however it is written. What is no YAML fails alike as either.
+fn names_endpoints(text: &str) -> bool {
+    Document::parse(text).is_ok_and(|document| document.fields().any(|field| field == "endpoints"))
+}
 
 fn check_config(text: &str) -> Result<Lines, ConfigError> {
     let parsed = config::parse(text)?;
@@ -124,6 +130,24 @@ mod tests {
         assert_eq!(printed("picker.yaml", check_config(text)), format!("picker.yaml:{problem}"));
         assert_eq!(printed("-", check_config(text)), format!("stdin:{problem}"));
         assert_eq!(printed("-", check_config("limits: {bodyWait: 5s}")), "ok\nlimits.bodyWait: 5s\n");
+    }
+
+    #[test]
+    fn an_endpoints_file_is_known_by_its_field_however_it_is_written() {
+        for text in [
+            "endpoints: []",
+            r#"{"endpoints": []}"#,
+            "  endpoints:
+  - {}
+",
+            "'endpoints': []",
+            "{endpoints: }",
+        ] {
+            assert!(names_endpoints(text), "{text}");
+        }
+        for text in ["", "sessions: {}", "x: {endpoints: []}", "- endpoints:", "# endpoints:", "endpoints: ["] {
+            assert!(!names_endpoints(text), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod table;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
 
 use crate::model::Reason;
@@ -80,6 +80,7 @@ pub(super) async fn fetch(admin: &str, limit: u32) -> anyhow::Result<Vec<Decisio
 
 async fn print(args: Args, out: &mut impl Write) -> anyhow::Result<()> {
     let Args { admin, limit, follow, output, endpoint, reason, request_id } = args;
+    ensure!(limit > 0 || follow, "no decision asked for: -n 0 is for --follow, which then shows new ones only");
     let filtered = endpoint.is_some() || reason.is_some() || request_id.is_some();
     let request = DecisionsRequest {
         limit,

@@ -1,12 +1,16 @@
 //! Logs of all commands: to stderr, one event a line, for people or as JSON.
 
-use std::env;
+use std::env::{self, VarError};
 use std::io::{self, IsTerminal};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+/// What `--help` says of the environment.
+pub const HELP: &str = "HOMING_LOG sets the level of the logs, such as HOMING_LOG=debug or \
+                        HOMING_LOG=info,homing::ext_proc=trace; info by default.";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,19 +27,28 @@ pub enum LogFormat {
 /// # Errors
 /// When `HOMING_LOG` cannot be read, or logging was started before.
 pub fn init(format: LogFormat) -> anyhow::Result<()> {
-    let directives = env::var("HOMING_LOG").unwrap_or_default();
-    if let Some(word) = no_level(&directives) {
-        bail!("HOMING_LOG: `{word}` is no level; use error, warn, info, debug or trace, or TARGET=LEVEL");
-    }
-    let filter =
-        EnvFilter::builder().with_env_var("HOMING_LOG").with_default_directive(LevelFilter::INFO.into()).from_env()?;
+    let directives = match env::var("HOMING_LOG") {
+        Ok(directives) => directives,
+        Err(VarError::NotPresent) => String::new(),
+        Err(VarError::NotUnicode(_)) => bail!("HOMING_LOG: is not text"),
+    };
+    let filter = filter(&directives)?;
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
     let started = match format {
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
         LogFormat::Text => logs.try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!(error))
+    started.map_err(|error| anyhow!(error))
+}
+
+fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
+    if let Some(word) = no_level(directives) {
+        bail!("HOMING_LOG: `{word}` is no level; use error, warn, info, debug or trace, or TARGET=LEVEL");
+    }
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(directives);
+    // Its cause says the same again.
+    filter.map_err(|error| anyhow!("HOMING_LOG: {error}"))
 }
 
 /// A bare word that is no level: the filter would take it for a target and stay silent about everything else.
@@ -47,6 +60,18 @@ fn no_level(directives: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_once_and_names_the_variable_once() {
+        for wrong in ["warning", "homing=loud", "homing[=info", "homing[{a=}]=info,=,="] {
+            let Err(error) = filter(wrong) else { continue };
+            let text = format!("{error:#}");
+            assert!(text.starts_with("HOMING_LOG: ") && text.matches("HOMING_LOG").count() == 1, "{text}");
+            let causes: Vec<&str> = text.split(": ").collect();
+            assert!(causes.windows(2).all(|two| two[0] != two[1]), "{text}");
+        }
+        assert!(filter("homing=loud").is_err());
+    }
 
     #[test]
     fn a_word_that_is_no_level_is_found() {

@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use crate::config::{self, ConfigReader, PickerConfig};
 use crate::ext_proc::{ExtProc, Options};
 use crate::metrics::{Metrics, Taken};
-use crate::model::EXPLAINED;
+use crate::model::{EXPLAINED, Endpoint};
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
@@ -36,6 +36,7 @@ const FILE_POOL: &str = "endpoints-file";
 
 /// Serves Envoy's external processing protocol and picks an endpoint for every request.
 #[derive(Debug, clap::Args)]
+#[command(after_help = logging::HELP)]
 pub struct Args {
     /// The endpoints of the pool, as YAML; followed while it changes.
     #[arg(long, value_name = "FILE")]
@@ -117,6 +118,12 @@ pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
     logging::init(args.log_format)?;
     for flag in foreign {
         tracing::warn!(flag, "this flag of another picker has no meaning here and is ignored");
+    }
+    if !args.secure_serving {
+        let given = [("--cert-path", args.cert_path.is_some()), ("--cert-name", !args.cert_names.is_empty())];
+        for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
+            tracing::warn!(flag, "this flag has no effect: --secure-serving=false switches TLS off");
+        }
     }
     // The data side has threads of its own; this one answers probes and scrapes while they are saturated.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -216,19 +223,26 @@ async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<M
     let (initial, reload) =
         endpoints_file::open(&path).await.with_context(|| format!("--endpoints-file {}", path.display()))?;
     metrics.endpoints_reloads.of(Taken::Good).inc();
+    warn_where_nobody_serves(&initial);
     writer.replace(initial);
     let metrics = Arc::clone(metrics);
     tokio::spawn(reload.follow(move |read| {
         metrics.endpoints_reloads.of(taken(&read)).inc();
         if let Ok(endpoints) = read {
             tracing::info!(endpoints = endpoints.len(), "endpoints taken");
-            if endpoints.is_empty() {
-                tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
-            }
+            warn_where_nobody_serves(&endpoints);
             writer.replace(endpoints);
         }
     }));
     Ok(())
+}
+
+fn warn_where_nobody_serves(endpoints: &[Endpoint]) {
+    if endpoints.is_empty() {
+        tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
+    } else if !endpoints.iter().any(Endpoint::is_eligible) {
+        tracing::warn!("no endpoint has a weight above 0: every request is refused with 503");
+    }
 }
 
 /// Asks every endpoint of the pool for its metrics, whoever is in it.

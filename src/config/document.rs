@@ -23,6 +23,18 @@ const MANY: usize = 64;
 /// How alike two names must be, from 0 to 1, for one to be offered for the other.
 const NEAR: f64 = 0.75;
 
+/// What serde ends a message with, and what it means.
+const PLAIN: [(&str, &str); 7] = [
+    (", expected f64", "must be a number"),
+    (", expected i64", "must be a whole number"),
+    (", expected u64", "must be a whole number of 0 or more"),
+    (", expected usize", "must be a whole number of 0 or more"),
+    // Ports are the only ones of this type.
+    (", expected u16", "must be 1 to 65535"),
+    (", expected a string", "must be text: put it in quotes"),
+    (", expected a sequence", "must be a list"),
+];
+
 /// A document, read as YAML and not yet as anything in particular.
 pub struct Document {
     root: Node,
@@ -69,7 +81,8 @@ impl Document {
                 Ok(read) => return Some(read),
                 Err(error) => error,
             };
-            problems.push(self.problem(&path_of(error.path()), error.inner().to_string()));
+            let field = path_of(error.path());
+            problems.push(self.problem(&field, for_people(&error.inner().to_string(), &field)));
             *place_of(&mut value, error.path())? = stand_in(&example, error.path())?.clone();
         }
         None
@@ -173,6 +186,16 @@ fn known(node: &Node, example: &Value, path: &str, problems: &mut Vec<Problem>) 
 
 fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// What serde says of a value that does not fit, without the names of Rust's types.
+fn for_people(message: &str, field: &str) -> String {
+    if message == "invalid type: null, expected a sequence" {
+        let name = field.rsplit('.').next().unwrap_or(field);
+        return format!("holds nothing: write `{name}: []` for none");
+    }
+    let said = |(technical, plain): &(&str, &str)| Some(format!("{}, {plain}", message.strip_suffix(technical)?));
+    PLAIN.iter().find_map(said).unwrap_or_else(|| message.to_owned())
 }
 
 fn path_of(path: &serde_path_to_error::Path) -> String {

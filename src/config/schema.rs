@@ -52,7 +52,7 @@ pub struct Sessions {
     /// Request headers that may hold the session id; the first that is present counts. In lower case, 1 to 16.
     #[serde(deserialize_with = "lower_case")]
     pub headers: Vec<String>,
-    /// Whether a client that brings no id gets one in `X-Session-Id`.
+    /// Whether a client that brings no id gets one under the first of `headers`.
     pub generate: bool,
     /// How strongly a session holds on to its endpoint.
     pub affinity: Affinity,

@@ -60,6 +60,12 @@ pub fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
+/// The first query parameter that has none of these names.
+pub fn unknown_parameter<'a>(uri: &'a Uri, known: &[&str]) -> Option<&'a str> {
+    let names = uri.query()?.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    names.into_iter().find(|name| !name.is_empty() && !known.contains(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +77,14 @@ mod tests {
         assert_eq!(parameter(&uri, "empty"), Some(""));
         assert_eq!(parameter(&uri, "lim"), None);
         assert_eq!(parameter(&Uri::from_static("/decisions"), "limit"), None);
+    }
+
+    #[test]
+    fn a_parameter_that_a_page_does_not_have_is_found() {
+        let uri = Uri::from_static("/decisions?limit=1&endpoint=r1");
+        assert_eq!(unknown_parameter(&uri, &["limit"]), Some("endpoint"));
+        for good in ["/decisions", "/decisions?", "/decisions?limit=2&"] {
+            assert_eq!(unknown_parameter(&Uri::from_static(good), &["limit"]), None, "{good}");
+        }
     }
 }

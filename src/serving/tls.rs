@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-pub use identity::{Error, Identity};
+pub use identity::{Error, Identity, Part};
 
 /// A client that takes longer than this for its handshake is hung or hostile.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

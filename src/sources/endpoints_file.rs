@@ -51,7 +51,9 @@ pub fn parse(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
     let document = Document::parse(text)?;
     let mut problems = Vec::new();
     let file = document.read(&example(), &mut problems);
-    let (Some(file), true) = (file, problems.is_empty()) else { return Err(problems.into()) };
+    let Some(file) = file else { return Err(problems.into()) };
+    // What stands in for a value that does not fit is in range, but may be there twice.
+    let whole = problems.is_empty();
 
     let mut endpoints = Vec::with_capacity(file.endpoints.len());
     let (mut names, mut addresses) = (HashMap::new(), HashMap::new());
@@ -60,10 +62,10 @@ pub fn parse(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
             problems.push(document.problem(&format!("endpoints[{index}].{field}"), message));
         };
         let Some(endpoint) = checked(entry, &mut note) else { continue };
-        if let Some(first) = names.insert(endpoint.name.clone(), index) {
+        if let (Some(first), true) = (names.insert(endpoint.name.clone(), index), whole) {
             note("name", format!("`{}` is already the name of endpoints[{first}]", endpoint.name));
         }
-        if let Some(first) = addresses.insert(endpoint.address, index) {
+        if let (Some(first), true) = (addresses.insert(endpoint.address, index), whole) {
             note("address", format!("{} is already the address of endpoints[{first}]", endpoint.address));
         }
         endpoints.push(endpoint);

@@ -66,8 +66,12 @@ fn check_reads_an_endpoints_file_too() {
 
 #[test]
 fn check_knows_an_endpoints_file_when_it_sees_one() {
-    let (good, text) = check("endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n");
-    assert!(!good && text.contains("`address`"), "{text}");
+    let indented = "  endpoints:\n    - {name: r1, adress: 127.0.0.1, port: 8001}\n";
+    let json = r#"{"endpoints": [{"name": "r1", "adress": "127.0.0.1", "port": 8001}]}"#;
+    for text in ["endpoints:\n  - {name: r1, adress: 127.0.0.1, port: 8001}\n", indented, json] {
+        let (good, text) = check(text);
+        assert!(!good && text.contains("`address`"), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -132,6 +136,27 @@ fn serve_without_its_endpoints_file_ends_with_an_error_that_names_it() {
     let (status, text) = run(&binary(), &["serve", "--endpoints-file", "/nowhere/at-all.yaml", "--grpc-port", "0"]);
     assert!(!status.success());
     assert!(text.contains("/nowhere/at-all.yaml"), "{text}");
+}
+
+#[test]
+fn a_wrong_homing_log_is_named_once_and_help_tells_of_it() {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--endpoints-file", "f"]).env("HOMING_LOG", "homing=loud");
+    let output = command.output().expect("it can be run");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.matches("HOMING_LOG").count() == 1, "{text}");
+    assert_eq!(text.matches("error parsing level filter").count(), 1, "{text}");
+    let (_, text) = run(&binary(), &["serve", "--help"]);
+    assert!(text.contains("HOMING_LOG"), "{text}");
+}
+
+#[test]
+fn check_says_what_it_prints_and_its_exit_codes() {
+    let (_, text) = run(&binary(), &["check", "--help"]);
+    for said in ["ok", "FILE:LINE:COLUMN", "exits with 0", "exits with 1"] {
+        assert!(text.contains(said), "{said:?} is missing: {text}");
+    }
+    assert!(!text.contains("default: false"), "{text}");
 }
 
 /// Whether `homing check` accepts a file of this text, and what it says.

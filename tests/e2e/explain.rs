@@ -71,6 +71,8 @@ async fn explain_says_what_is_wrong_where_no_picker_answers() {
     assert!(!status.success() && text.contains("--admin no port is no HOST:PORT"), "{text}");
 
     let admin = homing.port("admin").to_string();
+    let (status, text) = run(&binary(), &["explain", "--admin", &admin, "-n", "0"]);
+    assert!(!status.success() && text.starts_with("homing: no decision asked for"), "{text}");
     homing.terminate();
     homing.ended().await;
     let (status, text) = run(&binary(), &["explain", "--admin", &admin]);

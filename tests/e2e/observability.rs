@@ -46,6 +46,9 @@ async fn the_admin_port_explains_the_last_decisions_newest_first() {
     }
     let decisions = world.homing.decisions(3).await;
     assert_eq!(decisions.len(), 3);
+    let refused = world.homing.page("admin", "/decisions?endpoint=r1").await;
+    let said = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(refused.status == 400 && said.contains("endpoint") && said.contains("limit"), "{said}");
     for (decision, served_by) in decisions.iter().zip(served.iter().rev()) {
         let document = &decision.document;
         assert_eq!(decision.endpoint, *served_by);

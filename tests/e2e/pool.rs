@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{World, eventually, prompt};
+use crate::bookings::unreachable_engines;
+use crate::support::files::Entry;
+use crate::support::{Homing, World, eventually, prompt};
 
 #[tokio::test]
 async fn an_added_engine_gets_new_sessions_and_moves_no_old_one() {
@@ -87,6 +89,26 @@ async fn a_pool_that_was_empty_serves_as_soon_as_an_engine_comes() {
     assert_eq!(world.chat(None, "short", "hello").await.status, 503);
     world.homing.set_endpoints(&world.entries()).await;
     world.chat(None, "short", "hello").await.ok();
+}
+
+#[tokio::test]
+async fn a_pool_in_which_nobody_can_serve_is_warned_of_at_its_start_and_after_an_edit() {
+    let quiet = Some("engineMetrics: {enabled: false}");
+    let out = || {
+        let rest = Some("weight: 0");
+        unreachable_engines(2).into_iter().map(|entry| Entry { rest, ..entry }).collect::<Vec<_>>()
+    };
+    for (pool, reason) in [(Vec::new(), "names no endpoint"), (out(), "no endpoint has a weight above 0")] {
+        let mut homing = Homing::start(&pool, quiet, &[]).await;
+        let said = homing.complains(0).await["message"].to_string();
+        assert!(said.contains(reason) && said.contains("503"), "{said}");
+
+        homing.set_endpoints(&unreachable_engines(1)).await;
+        let mark = homing.log_mark();
+        homing.set_endpoints(&pool).await;
+        let said = homing.complains(mark).await["message"].to_string();
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 /// Two turns of every session, so that each has a home, and r1 and r2 have several each.

@@ -67,8 +67,8 @@ async fn a_pair_that_is_none_keeps_the_certificate_before() {
     let port = homing.port("grpc");
     let broken = [
         (&*good.certificate, &*other.key, "KeyMismatch"),
-        ("no certificate", &*good.key, "tls.crt"),
-        (&*good.certificate, "no key", "the key is not PEM"),
+        ("no certificate", &*good.key, "tls.crt: holds no PEM certificate"),
+        (&*good.certificate, "no key", "tls.key: holds no PEM key"),
     ];
     for (count, (certificate, key, reason)) in (1..).zip(broken) {
         let mark = homing.log_mark();
@@ -117,6 +117,40 @@ async fn serve_with_a_pair_that_is_none_ends_with_an_error_that_names_it() {
     let paths = [endpoints, secret.path().to_owned()].map(|path| path.to_str().expect("a plain path").to_owned());
     let (status, text) = run(&binary(), &["serve", "--endpoints-file", &paths[0], "--cert-path", &paths[1]]);
     assert!(!status.success() && text.contains("--cert-path") && text.contains("tls.key"), "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_shown_and_warned_of() {
+    let expired = Pair::until(2_020);
+    let secret = Secret::mount(&expired);
+    let mut homing = start(&secret).await;
+    let warning = homing.complains(0).await;
+    assert_eq!(warning["message"], "the certificate in force has expired");
+    assert_eq!(warning["expired"], "2020-01-01T00:00:00Z");
+    assert_eq!(shown(homing.port("grpc")).await, expired.der);
+}
+
+#[tokio::test]
+async fn a_certificate_in_der_is_refused_as_what_it_is() {
+    let secret = Secret::mount(&Pair::until(2_100));
+    let folder = secret.path().to_str().expect("a plain path");
+    fs::write(secret.path().join("tls.crt"), &Pair::until(2_100).der).expect("the folder takes files");
+    let endpoints = secret.path().join("endpoints.yaml");
+    fs::write(&endpoints, "endpoints: []\n").expect("the folder takes files");
+    let endpoints = endpoints.to_str().expect("a plain path");
+    let (status, text) = run(&binary(), &["serve", "--endpoints-file", endpoints, "--cert-path", folder]);
+    assert!(!status.success() && text.contains("tls.crt: is not PEM (is it DER?)"), "{text}");
+}
+
+#[tokio::test]
+async fn flags_of_a_certificate_are_warned_of_where_tls_is_off() {
+    for flags in [["--cert-path", "/nowhere"], ["--cert-name", "picker.example"]] {
+        let flags = [&["--secure-serving=false"][..], &flags].concat();
+        let mut homing = Homing::start(&unreachable_engines(1), None, &flags).await;
+        let warning = homing.complains(0).await;
+        assert_eq!(warning["flag"], flags[1]);
+        assert!(warning["message"].to_string().contains("--secure-serving=false"), "{warning}");
+    }
 }
 
 /// A picker with this certificate, and no gateway.

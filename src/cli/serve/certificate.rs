@@ -12,7 +12,7 @@ use anyhow::Context;
 use tokio_rustls::TlsAcceptor;
 
 use crate::metrics::{Metrics, Taken};
-use crate::serving::tls::{self, Identity, Presented};
+use crate::serving::tls::{self, Identity, Part, Presented};
 use crate::sources::watch::FileWatch;
 
 /// How long the second file of a pair may come after the first, where they are not replaced in one step.
@@ -77,7 +77,11 @@ fn show_expiry(identity: &Identity, metrics: &Metrics) {
         metrics.certificate_expiry.clear();
         return;
     };
-    tracing::info!(expires = %humantime::format_rfc3339_seconds(expires), "certificate in force");
+    let at = humantime::format_rfc3339_seconds(expires);
+    tracing::info!(expires = %at, "certificate in force");
+    if expires <= SystemTime::now() {
+        tracing::warn!(expired = %at, "the certificate in force has expired");
+    }
     let unix = expires.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     metrics.certificate_expiry.get_or_create(&[]).set(i64::try_from(unix).unwrap_or(i64::MAX));
 }
@@ -99,7 +103,10 @@ impl Pair {
 
     fn identity(&self) -> anyhow::Result<Identity> {
         let (certificate, key) = (self.certificate.text()?, self.key.text()?);
-        Identity::from_pem(certificate, key).with_context(|| self.certificate.watch.path().display().to_string())
+        Identity::from_pem(certificate, key).map_err(|error| {
+            let half = if error.part() == Part::Key { &self.key } else { &self.certificate };
+            anyhow::Error::new(error).context(half.watch.path().display().to_string())
+        })
     }
 }
 
@@ -113,7 +120,12 @@ impl Half {
     }
 
     fn text(&self) -> anyhow::Result<&str> {
-        let error = |error: &io::Error| anyhow::anyhow!("{}: {error}", self.watch.path().display());
-        self.text.as_deref().map_err(error)
+        self.text.as_deref().map_err(|error| {
+            let path = self.watch.path().display();
+            match error.kind() {
+                io::ErrorKind::InvalidData => anyhow::anyhow!("{path}: is not PEM (is it DER?)"),
+                _ => anyhow::anyhow!("{path}: {error}"),
+            }
+        })
     }
 }

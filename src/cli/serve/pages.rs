@@ -9,7 +9,7 @@ use hyper::header::HeaderValue;
 use crate::pick::Picker;
 use crate::serving::Readiness;
 use crate::serving::http::Handler;
-use crate::serving::pages::{error, json, page, parameter, table, text};
+use crate::serving::pages::{error, json, page, parameter, table, text, unknown_parameter};
 
 /// OpenMetrics text, as prometheus-client writes it.
 const OPEN_METRICS: HeaderValue =
@@ -46,6 +46,10 @@ pub fn admin(picker: Arc<Picker>) -> Handler {
         (
             "/decisions",
             Arc::new(move |request: &hyper::Request<_>| {
+                if let Some(name) = unknown_parameter(request.uri(), &["limit"]) {
+                    let message = format!("there is no parameter {name}, only limit, as in /decisions?limit=20");
+                    return error(StatusCode::BAD_REQUEST, &message);
+                }
                 match parameter(request.uri(), "limit").map_or(Ok(DECISIONS), str::parse) {
                     Ok(limit) => json(StatusCode::OK, &decisions.decisions().recent(limit)),
                     Err(_) => error(StatusCode::BAD_REQUEST, "limit must be a whole number, as in /decisions?limit=20"),

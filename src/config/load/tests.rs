@@ -105,13 +105,14 @@ limits:
 engineMetrics:
   interval: 1ms
   path: metrics
+  port: 70000
 ";
     assert_eq!(
         problems(text),
         [
             "1:1: sesions: unknown field (did you mean `sessions`?)",
             "3:13: sessions.affinity: unknown variant `sfot`, expected one of `soft`, `hard`, `off`",
-            "4:16: sessions.maxSessions: invalid value: integer `-1`, expected usize",
+            "4:16: sessions.maxSessions: invalid value: integer `-1`, must be a whole number of 0 or more",
             "5:16: sessions.idleTimeout: invalid type: integer `5`, expected a string; write a number with its unit, \
              such as 500ms or 10s",
             "6:13: sessions.headers[0]: `x a` is not a header name: use letters, digits and hyphens",
@@ -121,6 +122,7 @@ engineMetrics:
              GiB, such as 32MiB",
             "12:13: engineMetrics.interval: is 1ms, must be between 50ms and 30days",
             "13:9: engineMetrics.path: `metrics` is not a path: start it with /, such as /metrics",
+            "14:9: engineMetrics.port: invalid value: integer `70000`, must be 1 to 65535",
         ]
     );
 }

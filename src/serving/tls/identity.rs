@@ -1,5 +1,6 @@
 //! A certificate and its key: made in memory, or read from PEM and checked before it is shown to anybody.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,9 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 
+/// How PEM says that a key is encrypted, today and of old.
+const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+
 /// A chain, the server's own certificate first, and the key that fits it.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<CertifiedKey>);
@@ -18,26 +22,79 @@ pub struct Identity(Arc<CertifiedKey>);
 /// There is no certificate to show.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is nothing of this kind in the PEM.
+    #[error("holds no PEM {0}")]
+    Missing(Part),
     /// What should be the certificate, or its key, is not PEM.
-    #[error("the {what} is not PEM: {cause}")]
+    #[error("the {part} is not PEM: {why}")]
     NotPem {
-        /// `certificate` or `key`.
-        what: &'static str,
+        /// Which of the two.
+        part: Part,
         /// Why not.
-        cause: pem::Error,
+        why: String,
     },
+    /// There is nobody who could be asked for a passphrase.
+    #[error("an encrypted key is not supported")]
+    Encrypted,
     /// The machine has no randomness, or a name is none.
-    #[error("cannot make a certificate: {0}")]
+    #[error("cannot make a certificate")]
     Make(#[from] rcgen::Error),
-    /// The key does not fit the certificate, or one of them is of an unknown kind.
-    #[error("cannot use the certificate: {0}")]
+    /// The key is of an unknown kind.
+    #[error("cannot use the key")]
+    Key(#[source] rustls::Error),
+    /// The key does not fit the certificate, or that is of an unknown kind.
+    #[error("cannot use the certificate")]
     Use(#[from] rustls::Error),
+}
+
+/// One of the two that make an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The chain, the server's own first.
+    Certificate,
+    /// The private key of the first certificate.
+    Key,
 }
 
 /// The provider is named rather than installed for the process, which a second crypto library in the tree
 /// could spoil.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Which of the two is to be mended.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Missing(part) | Self::NotPem { part, .. } => *part,
+            Self::Encrypted | Self::Key(_) => Part::Key,
+            Self::Make(_) | Self::Use(_) => Part::Certificate,
+        }
+    }
+
+    fn pem(part: Part, cause: &pem::Error) -> Self {
+        let why = match cause {
+            pem::Error::NoItemsFound => return Self::Missing(part),
+            // These would print as lists of numbers.
+            pem::Error::MissingSectionEnd { .. } => "an END line is missing".to_owned(),
+            pem::Error::IllegalSectionStart { .. } => "a BEGIN line is broken".to_owned(),
+            cause => cause.to_string(),
+        };
+        Self::NotPem { part, why }
+    }
+}
+
+// === impl Part ===
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certificate => "certificate",
+            Self::Key => "key",
+        })
+    }
 }
 
 // === impl Identity ===
@@ -60,14 +117,22 @@ impl Identity {
     /// # Errors
     /// One of them is not PEM, or they do not belong together.
     pub fn from_pem(certificate: &str, key: &str) -> Result<Self, Error> {
-        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<_, _>>();
-        let chain = chain.map_err(|cause| Error::NotPem { what: "certificate", cause })?;
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
-        Self::of(chain, key.map_err(|cause| Error::NotPem { what: "key", cause })?)
+        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|cause| Error::pem(Part::Certificate, &cause))?;
+        if chain.is_empty() {
+            return Err(Error::Missing(Part::Certificate));
+        }
+        let encrypted = ENCRYPTED.iter().any(|mark| key.contains(mark));
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+            .map_err(|cause| if encrypted { Error::Encrypted } else { Error::pem(Part::Key, &cause) })?;
+        Self::of(chain, key)
     }
 
     fn of(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, Error> {
-        Ok(Self(Arc::new(CertifiedKey::from_der(chain, key, &provider())?)))
+        let provider = provider();
+        // By itself first: its problems are not the certificate's.
+        provider.key_provider.load_private_key(key.clone_key()).map_err(Error::Key)?;
+        Ok(Self(Arc::new(CertifiedKey::from_der(chain, key, &provider)?)))
     }
 
     /// Whether a certificate can be made for this: a host name, one that begins with `*.`, or an IP address.

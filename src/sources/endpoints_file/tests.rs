@@ -39,6 +39,16 @@ endpoints:
 fn an_empty_list_is_an_empty_pool_and_an_empty_file_is_not() {
     assert_eq!(parse("endpoints: []"), Ok(vec![]));
     assert_eq!(problems(""), ["1:1: missing field `endpoints`"]);
+    assert_eq!(problems("endpoints:"), ["1:10: endpoints: holds nothing: write `endpoints: []` for none"]);
+}
+
+#[test]
+fn a_label_that_is_no_text_wants_quotes() {
+    let text = "endpoints:\n- {name: r1, address: ::1, port: 1, labels: {zone: 1}}\n";
+    assert_eq!(
+        problems(text),
+        ["2:52: endpoints[0].labels.zone: invalid type: integer `1`, must be text: put it in quotes"]
+    );
 }
 
 #[test]
@@ -56,7 +66,12 @@ endpoints:
         [
             "2:3: endpoints[0]: missing field `address`",
             "2:14: endpoints[0].adress: unknown field (did you mean `address`?)",
-            "6:60: endpoints[2].weight: invalid type: string \".inf\", expected f64",
+            "4:12: endpoints[1].address: `engine.example` is not an IP address; host names are not resolved, write the address",
+            "5:9: endpoints[1].port: is 0, must be between 1 and 65535",
+            "6:10: endpoints[2].name: `r 3` must be 1 to 253 letters, digits or any of - _ . /",
+            "6:24: endpoints[2].address: `10.0.0.1:80` holds a port: write it in the field `port`",
+            "6:45: endpoints[2].port: is 70000, must be between 1 and 65535",
+            "6:60: endpoints[2].weight: invalid type: string \".inf\", must be a number",
         ]
     );
     assert_eq!(

@@ -11,7 +11,7 @@ fn made(name: &str) -> (String, String) {
 }
 
 fn problem(certificate: &str, key: &str) -> String {
-    Identity::from_pem(certificate, key).unwrap_err().to_string()
+    format!("{:#}", anyhow::Error::new(Identity::from_pem(certificate, key).unwrap_err()))
 }
 
 #[test]
@@ -53,17 +53,34 @@ fn a_chain_is_read_whole_and_its_first_certificate_counts() {
 fn a_pair_that_does_not_fit_or_is_none_is_refused() {
     let ((one, one_key), (_, other_key)) = (made("one"), made("other"));
     let half = &one[..one.len() / 2];
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let of_old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let no_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     let no_der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let cases = [
         (&*one, &*other_key, "cannot use the certificate: "),
-        (half, &*one_key, "the certificate is not PEM: "),
-        (&*one, "", "the key is not PEM: "),
-        (&*one, &*one, "the key is not PEM: "),
-        ("", &*one_key, "cannot use the certificate: "),
+        (half, &*one_key, "the certificate is not PEM: an END line is missing"),
+        (&*one, "", "holds no PEM key"),
+        (&*one, &*one, "holds no PEM key"),
+        (&*one, encrypted, "an encrypted key is not supported"),
+        (&*one, of_old, "an encrypted key is not supported"),
+        (&*one, no_key, "cannot use the key: "),
+        ("", &*one_key, "holds no PEM certificate"),
         (no_der, &*one_key, "cannot use the certificate: "),
     ];
     for (certificate, key, expected) in cases {
         let problem = problem(certificate, key);
         assert!(problem.starts_with(expected), "{problem:?} is not {expected:?}");
+        let causes: Vec<&str> = problem.split(": ").collect();
+        assert!(causes.windows(2).all(|two| two[0] != two[1]), "a cause is printed once: {problem:?}");
     }
+}
+
+#[test]
+fn a_problem_is_of_the_part_that_must_be_mended() {
+    let (certificate, key) = made("one");
+    let part = |certificate: &str, key: &str| Identity::from_pem(certificate, key).unwrap_err().part();
+    assert_eq!(part("", &key), Part::Certificate);
+    assert_eq!(part(&certificate, ""), Part::Key);
+    assert_eq!(part(&certificate, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), Part::Key);
 }
