@@ -238,7 +238,7 @@ impl Machine {
 
     /// Whether a client that names no session gets an id.
     pub(super) fn generates(&self) -> bool {
-        self.picker.config().sessions.generate && !self.may_be_named
+        self.picker.config().sessions.generate && !self.may_be_named && !self.observing
     }
 
     fn odd_subset(&self) {

@@ -64,6 +64,13 @@ fn the_booking_is_where_the_gateway_went_and_nobody_is_blamed_for_it() {
 }
 
 #[test]
+fn no_id_is_generated_where_no_client_would_get_it() {
+    let mut stream = observing(|_| ());
+    stream.request_headers(&[(":path", "/v1/models")], true);
+    assert_eq!(stream.picker.decisions().recent(1)[0].session, crate::model::SessionSource::None);
+}
+
+#[test]
 fn nothing_is_refused_and_no_stream_is_ended() {
     let mut stream = observing(|config| config.limits.request_body = ByteSize(1024));
     stream.request_headers(CHAT, false);
