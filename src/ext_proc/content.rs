@@ -7,8 +7,10 @@ mod billing;
 mod body;
 mod cursor;
 mod json;
+mod markers;
 mod media;
 mod parts;
+mod pieces;
 mod session;
 mod token_ids;
 

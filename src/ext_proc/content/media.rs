@@ -8,10 +8,8 @@ use std::ops::Range;
 use memchr::memmem;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::model::Part;
-
 use super::cursor::Cursor;
-use super::json;
+use super::pieces::Pieces;
 
 /// Separates media from any other use of XXH3; public, fixed, the same on all replicas.
 const SEED: u64 = 0x686f_6d69_6e67_0002;
@@ -74,26 +72,18 @@ pub fn has_any(json: &str) -> bool {
     })
 }
 
-/// Cuts the JSON text of a prompt into text and media.
-pub fn split<'a>(json: &'a str, parts: &mut Vec<Part<'a>>) {
+/// Where the data of media stand in the JSON text of a prompt, in their order.
+pub fn find(json: &str) -> Vec<Range<usize>> {
     let mut walk = Walk { cursor: Cursor::new(json), found: Vec::new() };
     while walk.value(DEPTH).is_some() {}
     // In one object the data may come before the parts.
     walk.found.sort_unstable_by_key(|range| range.start);
-    let text = json::open_ended(json);
-    let mut done = 0;
-    for Range { start, end } in walk.found.into_iter().take(MOST) {
-        parts.push(Part::Bytes(&text.as_bytes()[done..start]));
-        parts.push(Part::Media(hash(&json[start..end])));
-        done = end;
-    }
-    if done < text.len() {
-        parts.push(Part::Bytes(&text.as_bytes()[done..]));
-    }
+    walk.found.truncate(MOST);
+    walk.found
 }
 
 /// The media that stand beside a prompt: one string or object, a list of them, or a list of such lists.
-pub fn list(json: &str, parts: &mut Vec<Part<'_>>) {
+pub fn list(json: &str, pieces: &mut Pieces<'_>) {
     let mut cursor = Cursor::new(json);
     while let Some(next) = cursor.peek() {
         match next {
@@ -103,8 +93,8 @@ pub fn list(json: &str, parts: &mut Vec<Part<'_>>) {
             _ => {
                 let Some(range) = cursor.skip() else { return };
                 let text = cursor.text(range);
-                if text != "null" && parts.len() < MOST {
-                    parts.push(Part::Media(hash(text.trim_matches('"'))));
+                if text != "null" && pieces.parts().len() < MOST {
+                    pieces.medium(text.trim_matches('"'));
                 }
             }
         }

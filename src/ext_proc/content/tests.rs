@@ -195,7 +195,51 @@ fn text_turns() -> impl Strategy<Value = Vec<serde_json::Value>> {
     prop::collection::vec(turn, 0..8)
 }
 
+/// A conversation as a client of Anthropic writes it: `marked` are the places of messages with a mark, and a message
+/// of one text is a list where its place is in `listed`.
+fn marked_body(texts: &[Vec<String>], marked: &[usize], listed: &[bool]) -> String {
+    let mark = json!({"type": "ephemeral"});
+    let message = |(at, texts): (usize, &Vec<String>)| {
+        let is_marked = marked.contains(&at);
+        let mut content = match texts.as_slice() {
+            [text] if !is_marked && !listed[at] => json!(text),
+            texts => texts.iter().map(|text| json!({"type": "text", "text": text})).collect(),
+        };
+        if is_marked {
+            content.as_array_mut().and_then(|it| it.last_mut()).expect("a list")["cache_control"] = mark.clone();
+        }
+        json!({"role": if at % 2 == 0 { "user" } else { "assistant" }, "content": content})
+    };
+    let messages: Vec<_> = texts.iter().enumerate().map(message).collect();
+    let system = json!([{"type": "text", "text": "be kind", "cache_control": mark}]);
+    json!({"model": "m", "system": system, "messages": messages}).to_string()
+}
+
+fn conversation() -> impl Strategy<Value = (Vec<Vec<String>>, Vec<bool>, Vec<bool>)> {
+    let texts = prop::collection::vec(".{0,12}|\"cache_control\":", 1..4);
+    let of = |count: usize| (prop::collection::vec(any::<bool>(), count), prop::collection::vec(any::<bool>(), count));
+    prop::collection::vec(texts, 1..7).prop_flat_map(move |texts| {
+        let (listed, more) = of(texts.len());
+        (Just(texts), listed, more)
+    })
+}
+
 proptest! {
+    #[test]
+    fn marks_change_nothing_wherever_they_are((texts_of, listed, other) in conversation(), at in 0usize..7, and in 0usize..7) {
+        let one = texts(Api::Messages, &marked_body(&texts_of, &[at, and], &listed)).concat();
+        let none = texts(Api::Messages, &marked_body(&texts_of, &[], &other)).concat();
+        prop_assert_eq!(one, none);
+    }
+
+    #[test]
+    fn a_mark_that_moves_on_leaves_the_turns_before_it_as_they_were((texts_of, listed, other) in conversation(), cut in 1usize..7) {
+        let cut = cut.min(texts_of.len());
+        let first = texts(Api::Messages, &marked_body(&texts_of[..cut], &[cut - 1], &listed)).concat();
+        let next = texts(Api::Messages, &marked_body(&texts_of, &[texts_of.len() - 1], &other)).concat();
+        prop_assert!(next.starts_with(&first), "{} {}", first, next);
+    }
+
     #[test]
     fn a_longer_conversation_has_the_same_bytes_in_front(mut turns in text_turns(), more in text_turns()) {
         let short = json!({"model": "m", "messages": turns}).to_string();

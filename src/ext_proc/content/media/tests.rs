@@ -1,6 +1,13 @@
 use super::*;
+use crate::model::Part;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+fn split<'a>(json: &'a str, parts: &mut Vec<Part<'a>>) {
+    let mut pieces = Pieces::default();
+    pieces.text(json, &[], &find(json));
+    parts.extend_from_slice(pieces.parts());
+}
 
 /// The parts of a text: a medium as the data that it was cut out for.
 fn cut(json: &str) -> Vec<String> {
@@ -95,9 +102,9 @@ fn blocks_after_a_removed_one_are_looked_into() {
 fn a_flood_of_media_costs_no_more_than_the_most() {
     let part = json!({"type": "image_url", "image_url": "DATA"});
     assert_eq!(cut(&json!(vec![part; MOST + 10]).to_string()).len(), MOST);
-    let mut parts = Vec::new();
-    list(&json!(vec!["DATA"; MOST + 10]).to_string(), &mut parts);
-    assert_eq!(parts.len(), MOST);
+    let mut pieces = Pieces::default();
+    list(&json!(vec!["DATA"; MOST + 10]).to_string(), &mut pieces);
+    assert_eq!(pieces.parts().len(), MOST);
 }
 
 #[test]
@@ -145,6 +152,6 @@ proptest! {
     fn text_that_is_not_json_does_no_harm(json in "[\\[\\]{}\",: \\\\atype]{0,60}") {
         has_any(&json);
         split(&json, &mut Vec::new());
-        list(&json, &mut Vec::new());
+        list(&json, &mut Pieces::default());
     }
 }

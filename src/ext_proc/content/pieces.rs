@@ -1,0 +1,55 @@
+//! The parts of a prompt while its texts are cut.
+
+use std::ops::Range;
+
+use crate::model::Part;
+
+use super::{json, media};
+
+/// What was cut so far.
+#[derive(Default)]
+pub struct Pieces<'a> {
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> Pieces<'a> {
+    /// All parts, in their order.
+    pub fn parts(&self) -> &[Part<'a>] {
+        &self.parts
+    }
+
+    /// One medium that stands beside the texts.
+    pub fn medium(&mut self, text: &str) {
+        self.parts.push(Part::Media(media::hash(text)));
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &'a [u8]) {
+        if !bytes.is_empty() {
+            self.parts.push(Part::Bytes(bytes));
+        }
+    }
+
+    /// The JSON text of a piece of a prompt: without `left_out`, and with parts of their own for the data of `media`.
+    /// Both are in the order in which they stand.
+    pub fn text(&mut self, json: &'a str, left_out: &[Range<usize>], media: &[Range<usize>]) {
+        let text = json::open_ended(json).as_bytes();
+        let mut left_out = left_out.iter().peekable();
+        let mut at = 0;
+        for medium in media.iter().map(Some).chain([None]) {
+            let end = medium.map_or(text.len(), |medium| medium.start);
+            while let Some(cut) = left_out.next_if(|cut| cut.start <= end) {
+                self.bytes(text.get(at..cut.start).unwrap_or_default());
+                at = at.max(cut.end);
+            }
+            let Some(medium) = medium.filter(|_| at <= end) else {
+                // The end, or data in what is left out.
+                continue;
+            };
+            self.bytes(&text[at..end]);
+            self.medium(&json[medium.clone()]);
+            at = medium.end;
+        }
+        self.bytes(text.get(at..).unwrap_or_default());
+    }
+}
