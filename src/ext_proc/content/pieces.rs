@@ -6,10 +6,14 @@ use crate::model::Part;
 
 use super::{json, media};
 
+/// Media of one prompt that are parts of their own; engines take fewer. Each costs a pick as much as its tokens' bytes.
+pub const MOST_MEDIA: usize = 1_000;
+
 /// What was cut so far.
 #[derive(Default)]
 pub struct Pieces<'a> {
     parts: Vec<Part<'a>>,
+    media: usize,
 }
 
 impl<'a> Pieces<'a> {
@@ -18,9 +22,14 @@ impl<'a> Pieces<'a> {
         &self.parts
     }
 
-    /// One medium that stands beside the texts.
-    pub fn medium(&mut self, text: &str) {
-        self.parts.push(Part::Media(media::hash(text)));
+    /// The medium whose data stand in a range of `json`. Beyond the most that are told apart, it is all of the rest
+    /// together: `None`, for nothing may follow.
+    pub fn medium(&mut self, json: &str, data: Range<usize>) -> Option<()> {
+        self.media += 1;
+        let is_one = self.media <= MOST_MEDIA;
+        let text = if is_one { json.get(data) } else { json.get(data.start..) };
+        self.parts.push(Part::Media(media::hash(text.unwrap_or_default())));
+        is_one.then_some(())
     }
 
     /// Bytes as they are.
@@ -47,7 +56,9 @@ impl<'a> Pieces<'a> {
                 continue;
             };
             self.bytes(&text[at..end]);
-            self.medium(&json[medium.clone()]);
+            if self.medium(json, medium.clone()).is_none() {
+                return;
+            }
             at = medium.end;
         }
         self.bytes(text.get(at..).unwrap_or_default());
