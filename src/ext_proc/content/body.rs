@@ -5,36 +5,53 @@ use std::borrow::Cow;
 use super::super::api::Api;
 use super::{billing, json};
 
-/// The JSON texts of what may matter, each as the client wrote it.
-#[derive(Clone, Copy)]
-pub struct Body<'a> {
-    model: Option<&'a str>,
-    adapter: Option<&'a str>,
-    stream: Option<&'a str>,
-    salt: Option<&'a str>,
-    extra_key: Option<&'a str>,
-    tools: Option<&'a str>,
-    system: Option<&'a str>,
-    instructions: Option<&'a str>,
-    messages: Option<&'a str>,
-    prompt: Option<&'a str>,
-    input: Option<&'a str>,
-    token_ids: Option<&'a str>,
-    input_ids: Option<&'a str>,
-    text: Option<&'a str>,
-    features: Option<&'a str>,
-    image_data: Option<&'a str>,
-    video_data: Option<&'a str>,
-    audio_data: Option<&'a str>,
-    previous_response: Option<&'a str>,
-    pub session_id: Option<&'a str>,
-    pub metadata: Option<&'a str>,
-    pub litellm_session_id: Option<&'a str>,
-    pub vllm_xargs: Option<&'a str>,
-    pub nvext: Option<&'a str>,
-    pub session_params: Option<&'a str>,
-    pub conversation: Option<&'a str>,
-    pub prompt_cache_key: Option<&'a str>,
+/// One list of the members, for their places must agree.
+macro_rules! members {
+    ($($vis:vis $member:ident = $name:literal,)*) => {
+        /// The JSON texts of what may matter, each as the client wrote it.
+        #[derive(Clone, Copy)]
+        pub struct Body<'a> {
+            $($vis $member: Option<&'a str>,)*
+        }
+
+        impl<'a> Body<'a> {
+            /// Reads a body; `None` if it is not a JSON object.
+            pub fn read(body: &'a str) -> Option<Self> {
+                let [$($member),*] = json::members(body, &[$($name),*])?;
+                Some(Self { $($member),* })
+            }
+        }
+    };
+}
+
+members! {
+    model = "model",
+    adapter = "lora_path",
+    stream = "stream",
+    salt = "cache_salt",
+    extra_key = "extra_key",
+    tools = "tools",
+    system = "system",
+    instructions = "instructions",
+    messages = "messages",
+    prompt = "prompt",
+    input = "input",
+    token_ids = "token_ids",
+    input_ids = "input_ids",
+    text = "text",
+    features = "features",
+    image_data = "image_data",
+    video_data = "video_data",
+    audio_data = "audio_data",
+    previous_response = "previous_response_id",
+    pub session_id = "session_id",
+    pub metadata = "metadata",
+    pub litellm_session_id = "litellm_session_id",
+    pub vllm_xargs = "vllm_xargs",
+    pub nvext = "nvext",
+    pub session_params = "session_params",
+    pub conversation = "conversation",
+    pub prompt_cache_key = "prompt_cache_key",
 }
 
 /// What a body says of its prompt.
@@ -69,28 +86,6 @@ pub enum Main<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads a body; `None` if it is not a JSON object.
-    pub fn read(body: &'a str) -> Option<Self> {
-        #[rustfmt::skip]
-        let [
-            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
-            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
-            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
-        ] = json::members(body, &[
-            "model", "lora_path", "stream", "cache_salt", "extra_key", "tools", "system", "instructions", "messages",
-            "prompt", "input", "token_ids", "input_ids", "text", "features", "image_data", "video_data", "audio_data",
-            "previous_response_id", "session_id", "metadata", "litellm_session_id", "vllm_xargs", "nvext",
-            "session_params", "conversation", "prompt_cache_key",
-        ])?;
-        #[rustfmt::skip]
-        let body = Self {
-            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
-            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
-            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
-        };
-        Some(body)
-    }
-
     /// What it says in `api`; `None` if a member that matters is of a wrong type.
     pub fn said(&self, api: Api) -> Option<Said<'a>> {
         let model = self.model.map(|model| json::text(model).ok_or(())).transpose().ok()?;
