@@ -85,6 +85,15 @@ pub enum Main<'a> {
     TokenIds(&'a str),
 }
 
+/// The member that was taken for the prompt.
+#[derive(Clone, Copy)]
+enum Taken<'a> {
+    /// Messages, which are a list.
+    Messages(&'a str),
+    /// Anything that a prompt may be.
+    Any(&'a str),
+}
+
 impl<'a> Body<'a> {
     /// What it says in `api`; `None` if a member that matters is of a wrong type.
     pub fn said(&self, api: Api) -> Option<Said<'a>> {
@@ -100,30 +109,39 @@ impl<'a> Body<'a> {
             streams: self.stream == Some("true"),
             is_excerpt: [self.previous_response, self.conversation, self.session_params].iter().any(Option::is_some),
             before: [self.tools, system].map(Option::unwrap_or_default),
-            main: match main {
-                Some(main) if Some(main) == self.messages && !main.starts_with('[') => return None,
-                main => main.map_or(Some(Main::None), Main::of)?,
-            },
+            main: main.map_or(Some(Main::None), Taken::read)?,
             beside: beside.map(Option::unwrap_or_default),
             features: self.features,
         })
     }
 
     /// The system prompt and the prompt, by the members that this API has.
-    fn prompt(&self, api: Api) -> (Option<&'a str>, Option<&'a str>) {
+    fn prompt(&self, api: Api) -> (Option<&'a str>, Option<Taken<'a>>) {
         let system = || self.system.map(billing::without);
+        let messages = self.messages.map(Taken::Messages);
+        let [prompt, input, token_ids, input_ids, text] =
+            [self.prompt, self.input, self.token_ids, self.input_ids, self.text].map(|json| json.map(Taken::Any));
         match api {
-            Api::Chat => (None, self.messages),
-            Api::Completions => (None, self.prompt),
-            Api::Responses => (self.instructions, self.input),
-            Api::Embeddings => (None, self.input.or(self.messages)),
-            Api::Messages => (system(), self.messages),
-            Api::VllmGenerate => (None, self.token_ids),
-            Api::SglangGenerate => (None, self.input_ids.or(self.text).or(self.prompt)),
+            Api::Chat => (None, messages),
+            Api::Completions => (None, prompt),
+            Api::Responses => (self.instructions, input),
+            Api::Embeddings => (None, input.or(messages)),
+            Api::Messages => (system(), messages),
+            Api::VllmGenerate => (None, token_ids),
+            Api::SglangGenerate => (None, input_ids.or(text).or(prompt)),
             Api::Unsaid => {
-                let generate = self.token_ids.or(self.input_ids).or(self.text);
-                (system().or(self.instructions), self.messages.or(self.input).or(self.prompt).or(generate))
+                let generate = token_ids.or(input_ids).or(text);
+                (system().or(self.instructions), messages.or(input).or(prompt).or(generate))
             }
+        }
+    }
+}
+
+impl<'a> Taken<'a> {
+    fn read(self) -> Option<Main<'a>> {
+        match self {
+            Self::Messages(json) => json.starts_with('[').then(|| Main::of(json))?,
+            Self::Any(json) => Main::of(json),
         }
     }
 }

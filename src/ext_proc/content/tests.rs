@@ -69,6 +69,7 @@ fn each_api_has_its_prompt_in_the_order_of_rendering() {
         (Responses, r#"{"input":"hi"}"#, &[r#""hi"#]),
         (Completions, r#"{"prompt":"a \"b\""}"#, &[r#""a \"b\""#]),
         (Completions, r#"{"prompt":["a","b"]}"#, &[r#"["a","b""#]),
+        (Completions, r#"{"prompt":"a","messages":"a"}"#, &[r#""a"#]),
         (Embeddings, r#"{"input":"a"}"#, &[r#""a"#]),
         (Embeddings, r#"{"input":["a","b"]}"#, &[r#"["a","b""#]),
         (Embeddings, r#"{"messages":[{"role":"user","content":"hi"}]}"#, &[turn]),
