@@ -99,13 +99,13 @@ impl<'a> Body<'a> {
     pub fn said(&self, api: Api) -> Option<Said<'a>> {
         let model = self.model.map(|model| json::text(model).ok_or(())).transpose().ok()?;
         // An adapter has blocks of its own, whatever model it is for; a list of them belongs to a batch.
-        let adapter = self.adapter.and_then(json::text);
+        let adapter = self.adapter.and_then(json::text).filter(|adapter| !adapter.is_empty());
         let (system, main) = self.prompt(api);
         let is_generate = matches!(api, Api::SglangGenerate | Api::Unsaid);
         let beside = if is_generate { [self.image_data, self.video_data, self.audio_data] } else { [None; 3] };
         Some(Said {
             model: adapter.or(model),
-            salt: [self.salt, self.extra_key].into_iter().flatten().find_map(json::text),
+            salt: self.salts(),
             streams: self.stream == Some("true"),
             is_excerpt: [self.previous_response, self.conversation, self.session_params].iter().any(Option::is_some),
             before: [self.tools, system].map(Option::unwrap_or_default),
@@ -113,6 +113,15 @@ impl<'a> Body<'a> {
             beside: beside.map(Option::unwrap_or_default),
             features: self.features,
         })
+    }
+
+    /// The salt and SGLang's extra key, which separate alike. Of two, the length of the first tells where it ends.
+    fn salts(&self) -> Option<Cow<'a, str>> {
+        let text = |json: Option<&'a str>| json.and_then(json::text).filter(|text| !text.is_empty());
+        match (text(self.salt), text(self.extra_key)) {
+            (Some(salt), Some(key)) => Some(format!("{} {salt}{key}", salt.len()).into()),
+            (salt, key) => salt.or(key),
+        }
     }
 
     /// The system prompt and the prompt, by the members that this API has.

@@ -110,11 +110,24 @@ fn model_adapter_salt_and_stream_are_read() {
     assert_eq!(of(r#"{"prompt":"x","stream":false}"#), told("", "", false));
     assert_eq!(of(r#"{"text":"x","model":"m","lora_path":"a","extra_key":"k"}"#), told("a", "k", false));
     assert_eq!(of(r#"{"text":["x"],"model":"m","lora_path":["a"],"cache_salt":""}"#), told("m", "", false));
+    assert_eq!(of(r#"{"text":"x","model":"m","lora_path":"","cache_salt":"","extra_key":"k"}"#), told("m", "k", false));
     assert_eq!(
         of(r#"{"prompt":"x","stream":"yes","cache_salt":7,"n":{}}"#),
         told("", "", false),
         "odd, not our business"
     );
+}
+
+#[test]
+fn a_salt_and_an_extra_key_count_both() {
+    let all = ["", "a", "ab", "b"].map(|salt| ["", "b", "bb", "k"].map(|key| (salt, key)));
+    let of =
+        |(salt, key)| prompt(Api::Unsaid, &json!({"text": "x", "cache_salt": salt, "extra_key": key}).to_string()).salt;
+    let mut salts: Vec<_> = all.into_iter().flatten().map(of).collect();
+    salts.sort_unstable();
+    salts.dedup();
+    // Alone it does not matter which of them says it.
+    assert_eq!(salts.len(), 16 - 1);
 }
 
 #[test]
