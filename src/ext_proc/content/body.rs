@@ -39,6 +39,8 @@ members! {
     token_ids = "token_ids",
     input_ids = "input_ids",
     text = "text",
+    text_input = "text_input",
+    inputs = "inputs",
     features = "features",
     image_data = "image_data",
     video_data = "video_data",
@@ -128,8 +130,11 @@ impl<'a> Body<'a> {
     fn prompt(&self, api: Api) -> (Option<&'a str>, Option<Taken<'a>>) {
         let system = || self.system.map(billing::without);
         let messages = self.messages.map(Taken::Messages);
-        let [prompt, input, token_ids, input_ids, text] =
-            [self.prompt, self.input, self.token_ids, self.input_ids, self.text].map(|json| json.map(Taken::Any));
+        // TGI's are text; other servers have other inputs.
+        let inputs = self.inputs.filter(|json| json.starts_with('"')).map(Taken::Any);
+        let [prompt, input, token_ids, input_ids, text, text_input] =
+            [self.prompt, self.input, self.token_ids, self.input_ids, self.text, self.text_input]
+                .map(|json| json.map(Taken::Any));
         match api {
             Api::Chat => (None, messages),
             Api::Completions => (None, prompt),
@@ -137,9 +142,10 @@ impl<'a> Body<'a> {
             Api::Embeddings => (None, input.or(messages)),
             Api::Messages => (system(), messages),
             Api::VllmGenerate => (None, token_ids),
-            Api::SglangGenerate => (None, input_ids.or(text).or(prompt)),
+            Api::SglangGenerate => (None, input_ids.or(text).or(prompt).or(inputs)),
+            Api::TritonGenerate => (None, text_input),
             Api::Unsaid => {
-                let generate = token_ids.or(input_ids).or(text);
+                let generate = token_ids.or(input_ids).or(text).or(text_input).or(inputs);
                 (system().or(self.instructions), messages.or(input).or(prompt).or(generate))
             }
         }

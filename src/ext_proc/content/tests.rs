@@ -51,7 +51,9 @@ fn texts(api: Api, body: &str) -> Vec<String> {
 
 #[test]
 fn each_api_has_its_prompt_in_the_order_of_rendering() {
-    use Api::{Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, Unsaid, VllmGenerate};
+    use Api::{
+        Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, TritonGenerate, Unsaid, VllmGenerate,
+    };
     let chat = r#"{"messages":[{"role":"user","content":"hi"}],"model":"m","tools":[{"type":"function"}],"system":"no","n":1}"#;
     let messages = r#"{"messages":[{"role":"user","content":"hi"}],"system":"be kind","tools":[{"name":"t"}]}"#;
     let responses =
@@ -75,6 +77,10 @@ fn each_api_has_its_prompt_in_the_order_of_rendering() {
         (Embeddings, r#"{"messages":[{"role":"user","content":"hi"}]}"#, &[turn]),
         (SglangGenerate, r#"{"text":"a"}"#, &[r#""a"#]),
         (SglangGenerate, r#"{"text":["a"]}"#, &[r#"["a""#]),
+        (SglangGenerate, r#"{"inputs":"a","parameters":{}}"#, &[r#""a"#]),
+        (TritonGenerate, r#"{"text_input":"a","text":"b"}"#, &[r#""a"#]),
+        (Unsaid, r#"{"text_input":"a"}"#, &[r#""a"#]),
+        (Unsaid, r#"{"inputs":"a"}"#, &[r#""a"#]),
         (Unsaid, chat, &[r#"[{"type":"function"}"#, r#""no"#, turn]),
         (Unsaid, messages, &[r#"[{"name":"t"}"#, r#""be kind"#, turn]),
         (Unsaid, responses, &[r#"[{"type":"function"}"#, r#""be kind"#, turn]),
@@ -155,16 +161,20 @@ fn what_cannot_be_understood_is_no_prompt() {
         assert_eq!(seen(api, body), (None, Some(Fault::Malformed)), "{body}");
     }
     assert_eq!(with_content(Api::Unsaid, b"{\"prompt\":\"\xff\"}", true, |it| it.fault), Some(Fault::Malformed));
-    for body in ["{}", r#"{"model":"m"}"#, r#"{"model":"m","messages":null}"#] {
+    for body in ["{}", r#"{"inputs":[{"a":1}]}"#, r#"{"model":"m"}"#, r#"{"model":"m","messages":null}"#] {
         assert_eq!(seen(Api::Unsaid, body), (None, None), "{body}");
     }
 }
 
 #[test]
 fn a_model_is_asked_for_where_the_api_asks_for_one() {
-    use Api::{Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, Unsaid, VllmGenerate};
-    for api in [Chat, Completions, Responses, Embeddings, Messages, VllmGenerate, SglangGenerate, Unsaid] {
-        let fault = (!matches!(api, VllmGenerate | SglangGenerate | Unsaid)).then_some(Fault::NoModel);
+    use Api::{
+        Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, TritonGenerate, Unsaid, VllmGenerate,
+    };
+    for api in
+        [Chat, Completions, Responses, Embeddings, Messages, VllmGenerate, SglangGenerate, TritonGenerate, Unsaid]
+    {
+        let fault = (!matches!(api, VllmGenerate | SglangGenerate | TritonGenerate | Unsaid)).then_some(Fault::NoModel);
         assert_eq!(seen(api, r#"{"model":null,"n":1}"#).1, fault, "{api:?}");
         assert_eq!(seen(api, r#"{"model":"m"}"#).1, None, "{api:?}");
     }
