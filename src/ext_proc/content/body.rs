@@ -113,7 +113,7 @@ impl<'a> Body<'a> {
             before: [self.tools, system].map(Option::unwrap_or_default),
             main: main.map_or(Some(Main::None), Taken::read)?,
             beside: beside.map(Option::unwrap_or_default),
-            features: self.features,
+            features: self.features.filter(|_| matches!(api, Api::VllmGenerate | Api::Unsaid)),
         })
     }
 

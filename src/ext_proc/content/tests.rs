@@ -167,6 +167,18 @@ fn what_cannot_be_understood_is_no_prompt() {
 }
 
 #[test]
+fn token_ids_among_media_that_cannot_be_told_apart_are_no_prompt() {
+    for features in
+        ["7", r#"{"mm_hashes":{"image":"a"}}"#, r#"{"mm_hashes":{"image":[]},"mm_placeholders":{"image":[{}]}}"#]
+    {
+        let body = format!(r#"{{"token_ids":[1,2],"prompt":[1,2],"features":{features}}}"#);
+        assert_eq!(seen(Api::VllmGenerate, &body), (None, None), "{features}");
+        assert!(seen(Api::Completions, &body).0.is_some(), "not a member of this API");
+    }
+    assert!(seen(Api::VllmGenerate, r#"{"token_ids":[1,2],"features":null}"#).0.is_some());
+}
+
+#[test]
 fn a_model_is_asked_for_where_the_api_asks_for_one() {
     use Api::{
         Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, TritonGenerate, Unsaid, VllmGenerate,
