@@ -55,7 +55,7 @@ impl<'a> Pieces<'a> {
                 // The end, or data in what is left out.
                 continue;
             };
-            self.bytes(&text[at..end]);
+            self.bytes(text.get(at..end).unwrap_or_default());
             if self.medium(json, medium.clone()).is_none() {
                 return;
             }
