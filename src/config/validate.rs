@@ -45,6 +45,10 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     if let Some(name) = tenant_header.as_ref().filter(|name| HeaderName::from_bytes(name.as_bytes()).is_err()) {
         note("sessions.tenantHeader", format!("`{name}` is not a header name: use letters, digits and hyphens"));
     }
+    if let Some(name) = tenant_header.as_ref().filter(|name| headers.contains(name)) {
+        let fix = format!("`{name}` is one of sessions.headers: a header names the tenant or the session, not both");
+        note("sessions.tenantHeader", fix);
+    }
     lasts("sessions.idleTimeout", *idle_timeout, Duration::from_secs(1), note);
     if *max_sessions == 0 {
         note("sessions.maxSessions", "must be at least 1; to ignore sessions set sessions.affinity to off".into());

@@ -15,8 +15,10 @@ pub enum Api {
     Messages,
     /// vLLM's native generate, which takes token ids.
     VllmGenerate,
-    /// SGLang's native generate.
+    /// SGLang's native generate, and that of TGI.
     SglangGenerate,
+    /// Triton's generate, which names the model in the path.
+    TritonGenerate,
     /// The gateway shows no path: the body's own shape tells.
     Unsaid,
 }
@@ -32,10 +34,17 @@ const PATHS: &[(&[u8], Api)] = &[
     (b"/generate", Api::SglangGenerate),
 ];
 
+/// Stands in the path of Triton's generate, whose ends are these.
+const TRITON: (&[u8], [&[u8]; 2]) = (b"/v2/models/", [b"/generate", b"/generate_stream"]);
+
 impl Api {
     /// The API of `path`, with or without a query; `None` if we read none there.
     pub fn of(path: &[u8]) -> Option<Self> {
         let path = path.split(|byte| *byte == b'?').next().unwrap_or(path);
+        let (inside, ends) = TRITON;
+        if ends.iter().any(|end| path.ends_with(end)) && memchr::memmem::find(path, inside).is_some() {
+            return Some(Self::TritonGenerate);
+        }
         PATHS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, api)| *api)
     }
 
@@ -43,7 +52,7 @@ impl Api {
     pub fn asks_model(self) -> bool {
         match self {
             Self::Chat | Self::Completions | Self::Responses | Self::Embeddings | Self::Messages => true,
-            Self::VllmGenerate | Self::SglangGenerate | Self::Unsaid => false,
+            Self::VllmGenerate | Self::SglangGenerate | Self::TritonGenerate | Self::Unsaid => false,
         }
     }
 }
@@ -64,6 +73,10 @@ mod tests {
             ("/v1/messages?beta=true", Some(Api::Messages)),
             ("/inference/v1/generate", Some(Api::VllmGenerate)),
             ("/generate", Some(Api::SglangGenerate)),
+            ("/generate_stream", None),
+            ("/v2/models/ensemble/generate", Some(Api::TritonGenerate)),
+            ("/a/v2/models/ensemble/versions/1/generate_stream?x", Some(Api::TritonGenerate)),
+            ("/v2/models/ensemble/infer", None),
             ("/v1/messages/count_tokens", None),
             ("/v1/models", None),
             ("/v1/audio/transcriptions", None),

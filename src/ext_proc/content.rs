@@ -7,8 +7,10 @@ mod billing;
 mod body;
 mod cursor;
 mod json;
+mod markers;
 mod media;
 mod parts;
+mod pieces;
 mod session;
 mod token_ids;
 
@@ -19,6 +21,7 @@ use crate::model::{Part, Prompt, SessionSource, Unit};
 use super::api::Api;
 
 use body::{Body, Main, Said};
+use token_ids::Features;
 
 #[cfg(test)]
 pub use session::FIELDS as SESSION_FIELDS;
@@ -84,12 +87,16 @@ pub fn with_content<T>(api: Api, body: &[u8], asks_session: bool, read: impl FnO
             let unit = if said.is_excerpt { Unit::Excerpt } else { Unit::Text };
             read(Content { prompt: Some(said.prompt(parts, unit)), ..known })
         }),
-        Main::TokenIds(list) => token_ids::with(list, said.features, |ids| match ids {
-            Some(ids) => parts::of_token_ids(&said, ids, |parts| {
-                read(Content { prompt: Some(said.prompt(parts, Unit::TokenIds)), ..known })
-            }),
-            None => read(broken),
-        }),
+        Main::TokenIds(list) => {
+            // The engine may know better what they say: no fault.
+            let Some(features) = Features::read(said.features) else { return read(known) };
+            token_ids::with(list, &features, |ids| match ids {
+                Some(ids) => parts::of_token_ids(&said, ids, |parts| {
+                    read(Content { prompt: Some(said.prompt(parts, Unit::TokenIds)), ..known })
+                }),
+                None => read(broken),
+            })
+        }
     }
 }
 

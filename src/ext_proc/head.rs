@@ -111,9 +111,7 @@ impl RequestHead {
             strip,
         }
     }
-}
 
-impl RequestHead {
     /// The API in which to read the body.
     pub fn api(&self) -> Api {
         match self.body {

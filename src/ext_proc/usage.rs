@@ -17,6 +17,8 @@ pub struct UsageReader {
     events: u64,
     bytes: u64,
     is_event_stream: bool,
+    /// The first byte that is no space: `[` begins the answers to a batch.
+    begin: Option<u8>,
 }
 
 /// Tokens by the names of OpenAI and SGLang, or by those of Anthropic and OpenAI's responses.
@@ -40,6 +42,7 @@ impl UsageReader {
     /// Takes in a chunk; where it is cut does not matter, but for the count of events that straddle a cut.
     pub fn chunk(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len() as u64;
+        self.begin = self.begin.or_else(|| chunk.iter().copied().find(|byte| !byte.is_ascii_whitespace()));
         if self.is_event_stream {
             self.events += memchr::memmem::find_iter(chunk, b"data:").count() as u64;
         }
@@ -54,7 +57,8 @@ impl UsageReader {
     /// What the whole answer said or showed: `usage`, else its events, else its bytes over `bytes_per_token`.
     ///
     /// Only the last report counts, and only if it stands in the last bytes. Where an Anthropic stream tells the
-    /// prompt's tokens in its first event alone, they are known only if the whole answer is as short as that.
+    /// prompt's tokens in its first event alone, they are known only if the whole answer is as short as that. SGLang
+    /// reports for each prompt of a batch: the last report is not that of the request, and counts for nothing.
     pub fn finish(&self, bytes_per_token: f64) -> Usage {
         let counted = if self.is_event_stream { self.events } else { (self.bytes as f64 / bytes_per_token) as u64 };
         let Some((reported, before)) = self.reported(&self.tail) else {
@@ -69,11 +73,20 @@ impl UsageReader {
 
     /// The last report in `bytes`, and what stands before it.
     fn reported<'a>(&self, bytes: &'a [u8]) -> Option<(Reported, Option<&'a [u8]>)> {
-        let last = |key: &[u8]| Some((memchr::memmem::rfind(bytes, key)?, key.len()));
-        let (at, length) = KEYS.iter().filter_map(|key| last(key)).max()?;
-        let colon = at + length + memchr::memchr(b':', &bytes[at + length..])? + 1;
+        if !self.is_event_stream && self.begin == Some(b'[') {
+            return None;
+        }
+        let last = |key: &&'static [u8]| Some((memchr::memmem::rfind(bytes, key)?, *key));
+        let (at, key) = KEYS.iter().filter_map(last).max()?;
+        let colon = at + key.len();
+        let colon = colon + memchr::memchr(b':', &bytes[colon..])? + 1;
         // A stream, because more JSON follows the object.
-        let reported = serde_json::Deserializer::from_slice(&bytes[colon..]).into_iter().next()?.ok()?;
+        let mut report = serde_json::Deserializer::from_slice(&bytes[colon..]).into_iter();
+        let reported = report.next()?.ok()?;
+        let rest = bytes[colon + report.byte_offset()..].split(|byte| *byte == b'\n').next()?;
+        if self.is_event_stream && key == KEYS[1] && memchr::memmem::find(rest, b"\"index\"").is_some() {
+            return None;
+        }
         Some((reported, self.is_event_stream.then_some(&bytes[..at])))
     }
 }
@@ -154,6 +167,23 @@ mod tests {
         assert_eq!(read(&format!("{start}{delta}{end}"), true, 50), told(Some(107)));
         assert_eq!(read(&format!("{start}{}{cumulative}", delta.repeat(500)), true, 50), told(Some(107)));
         assert_eq!(read(&format!("{start}{}{end}", delta.repeat(500)), true, 50), told(None), "a bounded tail");
+    }
+
+    #[test]
+    fn the_last_report_of_a_batch_is_not_that_of_the_request() {
+        let item = |end: &str| {
+            format!(r#"{{"text":"a","meta_info":{{"id":"x","prompt_tokens":7,"completion_tokens":8}}{end}}}"#)
+        };
+        let batch = format!("\n [{},{}]", item(""), item(""));
+        for cut in [1, 50, 500] {
+            let tokens = batch.len() as u64 / 4;
+            assert_eq!(read(&batch, false, cut), Usage { prompt_tokens: None, answer_tokens: tokens });
+            let streamed =
+                format!("data: {}\n\ndata: {}\n\ndata: [DONE]\n\n", item(r#","index":0"#), item(r#","index":1"#));
+            assert_eq!(read(&streamed, true, 500), Usage { prompt_tokens: None, answer_tokens: 3 });
+            let alone = format!("data: {}\n\ndata: [DONE]\n\n", item(""));
+            assert_eq!(read(&alone, true, cut), Usage { prompt_tokens: Some(7), answer_tokens: 8 });
+        }
     }
 
     #[test]

@@ -128,6 +128,16 @@ engineMetrics:
 }
 
 #[test]
+fn a_header_names_the_tenant_or_the_session() {
+    assert_eq!(
+        problems("sessions: {headers: [x-a, x-b], tenantHeader: X-B}"),
+        [
+            "1:47: sessions.tenantHeader: `x-b` is one of sessions.headers: a header names the tenant or the session, not both"
+        ]
+    );
+}
+
+#[test]
 fn every_range_has_two_ends() {
     for (field, wrong) in [
         ("sessions: {headers: []}", "sessions.headers"),

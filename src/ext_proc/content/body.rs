@@ -5,36 +5,55 @@ use std::borrow::Cow;
 use super::super::api::Api;
 use super::{billing, json};
 
-/// The JSON texts of what may matter, each as the client wrote it.
-#[derive(Clone, Copy)]
-pub struct Body<'a> {
-    model: Option<&'a str>,
-    adapter: Option<&'a str>,
-    stream: Option<&'a str>,
-    salt: Option<&'a str>,
-    extra_key: Option<&'a str>,
-    tools: Option<&'a str>,
-    system: Option<&'a str>,
-    instructions: Option<&'a str>,
-    messages: Option<&'a str>,
-    prompt: Option<&'a str>,
-    input: Option<&'a str>,
-    token_ids: Option<&'a str>,
-    input_ids: Option<&'a str>,
-    text: Option<&'a str>,
-    features: Option<&'a str>,
-    image_data: Option<&'a str>,
-    video_data: Option<&'a str>,
-    audio_data: Option<&'a str>,
-    previous_response: Option<&'a str>,
-    pub session_id: Option<&'a str>,
-    pub metadata: Option<&'a str>,
-    pub litellm_session_id: Option<&'a str>,
-    pub vllm_xargs: Option<&'a str>,
-    pub nvext: Option<&'a str>,
-    pub session_params: Option<&'a str>,
-    pub conversation: Option<&'a str>,
-    pub prompt_cache_key: Option<&'a str>,
+/// One list of the members, for their places must agree.
+macro_rules! members {
+    ($($vis:vis $member:ident = $name:literal,)*) => {
+        /// The JSON texts of what may matter, each as the client wrote it.
+        #[derive(Clone, Copy)]
+        pub struct Body<'a> {
+            $($vis $member: Option<&'a str>,)*
+        }
+
+        impl<'a> Body<'a> {
+            /// Reads a body; `None` if it is not a JSON object.
+            pub fn read(body: &'a str) -> Option<Self> {
+                let [$($member),*] = json::members(body, &[$($name),*])?;
+                Some(Self { $($member),* })
+            }
+        }
+    };
+}
+
+members! {
+    model = "model",
+    adapter = "lora_path",
+    stream = "stream",
+    salt = "cache_salt",
+    extra_key = "extra_key",
+    tools = "tools",
+    system = "system",
+    instructions = "instructions",
+    messages = "messages",
+    prompt = "prompt",
+    input = "input",
+    token_ids = "token_ids",
+    input_ids = "input_ids",
+    text = "text",
+    text_input = "text_input",
+    inputs = "inputs",
+    features = "features",
+    image_data = "image_data",
+    video_data = "video_data",
+    audio_data = "audio_data",
+    previous_response = "previous_response_id",
+    pub session_id = "session_id",
+    pub metadata = "metadata",
+    pub litellm_session_id = "litellm_session_id",
+    pub vllm_xargs = "vllm_xargs",
+    pub nvext = "nvext",
+    pub session_params = "session_params",
+    pub conversation = "conversation",
+    pub prompt_cache_key = "prompt_cache_key",
 }
 
 /// What a body says of its prompt.
@@ -68,67 +87,76 @@ pub enum Main<'a> {
     TokenIds(&'a str),
 }
 
-impl<'a> Body<'a> {
-    /// Reads a body; `None` if it is not a JSON object.
-    pub fn read(body: &'a str) -> Option<Self> {
-        #[rustfmt::skip]
-        let [
-            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
-            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
-            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
-        ] = json::members(body, &[
-            "model", "lora_path", "stream", "cache_salt", "extra_key", "tools", "system", "instructions", "messages",
-            "prompt", "input", "token_ids", "input_ids", "text", "features", "image_data", "video_data", "audio_data",
-            "previous_response_id", "session_id", "metadata", "litellm_session_id", "vllm_xargs", "nvext",
-            "session_params", "conversation", "prompt_cache_key",
-        ])?;
-        #[rustfmt::skip]
-        let body = Self {
-            model, adapter, stream, salt, extra_key, tools, system, instructions, messages, prompt, input, token_ids,
-            input_ids, text, features, image_data, video_data, audio_data, previous_response, session_id, metadata,
-            litellm_session_id, vllm_xargs, nvext, session_params, conversation, prompt_cache_key,
-        };
-        Some(body)
-    }
+/// The member that was taken for the prompt.
+#[derive(Clone, Copy)]
+enum Taken<'a> {
+    /// Messages, which are a list.
+    Messages(&'a str),
+    /// Anything that a prompt may be.
+    Any(&'a str),
+}
 
+impl<'a> Body<'a> {
     /// What it says in `api`; `None` if a member that matters is of a wrong type.
     pub fn said(&self, api: Api) -> Option<Said<'a>> {
         let model = self.model.map(|model| json::text(model).ok_or(())).transpose().ok()?;
         // An adapter has blocks of its own, whatever model it is for; a list of them belongs to a batch.
-        let adapter = self.adapter.and_then(json::text);
+        let adapter = self.adapter.and_then(json::text).filter(|adapter| !adapter.is_empty());
         let (system, main) = self.prompt(api);
         let is_generate = matches!(api, Api::SglangGenerate | Api::Unsaid);
         let beside = if is_generate { [self.image_data, self.video_data, self.audio_data] } else { [None; 3] };
         Some(Said {
             model: adapter.or(model),
-            salt: [self.salt, self.extra_key].into_iter().flatten().find_map(json::text),
+            salt: self.salts(),
             streams: self.stream == Some("true"),
             is_excerpt: [self.previous_response, self.conversation, self.session_params].iter().any(Option::is_some),
             before: [self.tools, system].map(Option::unwrap_or_default),
-            main: match main {
-                Some(main) if Some(main) == self.messages && !main.starts_with('[') => return None,
-                main => main.map_or(Some(Main::None), Main::of)?,
-            },
+            main: main.map_or(Some(Main::None), Taken::read)?,
             beside: beside.map(Option::unwrap_or_default),
-            features: self.features,
+            features: self.features.filter(|_| matches!(api, Api::VllmGenerate | Api::Unsaid)),
         })
     }
 
+    /// The salt and SGLang's extra key, which separate alike. Of two, the length of the first tells where it ends.
+    fn salts(&self) -> Option<Cow<'a, str>> {
+        let text = |json: Option<&'a str>| json.and_then(json::text).filter(|text| !text.is_empty());
+        match (text(self.salt), text(self.extra_key)) {
+            (Some(salt), Some(key)) => Some(format!("{} {salt}{key}", salt.len()).into()),
+            (salt, key) => salt.or(key),
+        }
+    }
+
     /// The system prompt and the prompt, by the members that this API has.
-    fn prompt(&self, api: Api) -> (Option<&'a str>, Option<&'a str>) {
+    fn prompt(&self, api: Api) -> (Option<&'a str>, Option<Taken<'a>>) {
         let system = || self.system.map(billing::without);
+        let messages = self.messages.map(Taken::Messages);
+        // TGI's are text; other servers have other inputs.
+        let inputs = self.inputs.filter(|json| json.starts_with('"')).map(Taken::Any);
+        let [prompt, input, token_ids, input_ids, text, text_input] =
+            [self.prompt, self.input, self.token_ids, self.input_ids, self.text, self.text_input]
+                .map(|json| json.map(Taken::Any));
         match api {
-            Api::Chat => (None, self.messages),
-            Api::Completions => (None, self.prompt),
-            Api::Responses => (self.instructions, self.input),
-            Api::Embeddings => (None, self.input.or(self.messages)),
-            Api::Messages => (system(), self.messages),
-            Api::VllmGenerate => (None, self.token_ids),
-            Api::SglangGenerate => (None, self.input_ids.or(self.text).or(self.prompt)),
+            Api::Chat => (None, messages),
+            Api::Completions => (None, prompt),
+            Api::Responses => (self.instructions, input),
+            Api::Embeddings => (None, input.or(messages)),
+            Api::Messages => (system(), messages),
+            Api::VllmGenerate => (None, token_ids),
+            Api::SglangGenerate => (None, input_ids.or(text).or(prompt).or(inputs)),
+            Api::TritonGenerate => (None, text_input),
             Api::Unsaid => {
-                let generate = self.token_ids.or(self.input_ids).or(self.text);
-                (system().or(self.instructions), self.messages.or(self.input).or(self.prompt).or(generate))
+                let generate = token_ids.or(input_ids).or(text).or(text_input).or(inputs);
+                (system().or(self.instructions), messages.or(input).or(prompt).or(generate))
             }
+        }
+    }
+}
+
+impl<'a> Taken<'a> {
+    fn read(self) -> Option<Main<'a>> {
+        match self {
+            Self::Messages(json) => json.starts_with('[').then(|| Main::of(json))?,
+            Self::Any(json) => Main::of(json),
         }
     }
 }

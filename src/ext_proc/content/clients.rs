@@ -42,12 +42,12 @@ fn expected() -> Vec<(&'static str, Row)> {
         ("anthropic-messages-plain", of(Messages, NO, "tt")),
         ("anthropic-messages-second-turn", of(Messages, NO, "tt")),
         ("anthropic-messages-stream", streamed(Messages, NO, "tt")),
-        ("anthropic-messages-system-blocks", of(Messages, NO, "tt")),
+        ("anthropic-messages-system-blocks", of(Messages, NO, "ttttt")),
         ("anthropic-messages-tool-result", of(Messages, NO, "tt")),
         ("anthropic-messages-tools", of(Messages, NO, "tt")),
-        ("documented-claude-code-agent", streamed(Messages, ("harness", "x-claude-code-agent-id"), "ttt")),
-        ("documented-claude-code-json-user-id", streamed(Messages, ("harness", "x-claude-code-session-id"), "ttt")),
-        ("documented-claude-code-legacy-user-id", streamed(Messages, ("body", "metadata.user_id"), "ttt")),
+        ("documented-claude-code-agent", streamed(Messages, ("harness", "x-claude-code-agent-id"), "ttttt")),
+        ("documented-claude-code-json-user-id", streamed(Messages, ("harness", "x-claude-code-session-id"), "ttttt")),
+        ("documented-claude-code-legacy-user-id", streamed(Messages, ("body", "metadata.user_id"), "ttttt")),
         ("documented-codex-hyphens", streamed(Responses, ("harness", "thread-id"), "ttt")),
         ("documented-codex-underscores", streamed(Responses, ("harness", "thread_id"), "ttt")),
         ("documented-dynamo", streamed(Chat, ("header", "x-dynamo-session-id"), "t")),
@@ -116,6 +116,7 @@ fn read(recorded: &Recorded, row: Row) {
         assert_eq!((prompt.model, prompt.streams, prompt.unit), (model, streams, unit));
         let bytes = |part: &Part<'_>| if let Part::Bytes(bytes) = part { bytes.to_vec() } else { Vec::new() };
         let text: Vec<u8> = prompt.parts.iter().flat_map(bytes).collect();
+        assert!(memchr::memmem::find(&text, b"\"cache_control\"").is_none(), "elsewhere in the next turn");
         assert!(memchr::memmem::find(&text, b"billing").is_none(), "another one in each request");
         assert!(memchr::memmem::find(&text, b"iVBORw0KGgo").is_none(), "the data of a picture");
     });

@@ -18,6 +18,11 @@ impl<'a> Cursor<'a> {
         Self { json, at: 0 }
     }
 
+    /// How many bytes lie behind.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// The next byte that is neither space nor separator: where the next value, key or bracket begins.
     pub fn peek(&mut self) -> Option<u8> {
         let rest = self.json.as_bytes().get(self.at..)?;

@@ -3,21 +3,20 @@
 //! A medium's data, or its address, is one string somewhere in a content part; the JSON text is cut there. Whatever
 //! stands around it stays text. Text in which no part says that it is a medium is never looked into.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use memchr::memmem;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::model::Part;
-
 use super::cursor::Cursor;
-use super::json;
+use super::pieces::Pieces;
 
 /// Separates media from any other use of XXH3; public, fixed, the same on all replicas.
 const SEED: u64 = 0x686f_6d69_6e67_0002;
 
-/// Media of one prompt that are told from text; engines take fewer. Each costs a pick as much as its tokens' bytes.
-const MOST: usize = 1_000;
+/// A string that is a data URL and this long is a medium whatever holds it, in bytes: text hardly begins like one.
+const LONG: usize = 4096;
 
 /// Deeper in a conversation nobody puts a medium.
 const DEPTH: usize = 16;
@@ -29,6 +28,8 @@ const TYPES: &[&str] = &[
     "image",
     "computer_screenshot",
     "image_generation_call",
+    "image_embeds",
+    "audio_embeds",
     "input_audio",
     "audio_url",
     "audio",
@@ -49,6 +50,8 @@ const DATA: &[&str] = &[
     "image",
     "audio",
     "video",
+    "image_embeds",
+    "audio_embeds",
     "file",
     "source",
     "url",
@@ -59,6 +62,9 @@ const DATA: &[&str] = &[
     "result",
 ];
 
+/// Members that make a medium of a part without a type, as vLLM takes it.
+const SHORT: &[&str] = &["image_url", "audio_url", "video_url"];
+
 /// Finds media in one text.
 struct Walk<'a> {
     cursor: Cursor<'a>,
@@ -66,34 +72,50 @@ struct Walk<'a> {
     found: Vec<Range<usize>>,
 }
 
-/// Whether JSON text holds a part of such a type. Text inside strings has its quotes escaped and is never taken for one.
+/// Whether JSON text holds a medium. Text inside strings has its quotes escaped and is never taken for one.
 pub fn has_any(json: &str) -> bool {
-    memmem::find_iter(json.as_bytes(), b"\"type\"").any(|at| {
-        let mut cursor = Cursor::new(&json[at + b"\"type\"".len()..]);
+    let is_short = |at: usize| SHORT.iter().any(|name| json.as_bytes()[..at].ends_with(name.as_bytes()));
+    let is_typed = |at: usize| {
+        let mut cursor = Cursor::new(json.get(at..).unwrap_or_default());
         cursor.peek() == Some(b'"') && cursor.word().is_some_and(|kind| TYPES.contains(&kind))
+    };
+    let ends_of = |word: &'static [u8]| memmem::find_iter(json.as_bytes(), word).map(move |at| at + word.len());
+    ends_of(b"\"type\"").any(is_typed) || ends_of(b"_url\"").any(|end| is_short(end - 1)) || long(json).next().is_some()
+}
+
+/// Where the data of media stand in the JSON text of a prompt, in their order.
+pub fn find(json: &str) -> Vec<Range<usize>> {
+    let mut walk = Walk { cursor: Cursor::new(json), found: Vec::new() };
+    while walk.value(DEPTH).is_some() {}
+    walk.found.extend(long(json));
+    // In one object the data may come before the parts. Of two in one place the wider counts.
+    walk.found.sort_unstable_by_key(|range| (range.start, Reverse(range.end)));
+    let mut end = 0;
+    walk.found.retain(|range| {
+        range.start >= end && {
+            end = range.end;
+            true
+        }
+    });
+    walk.found
+}
+
+/// The long data URLs in JSON text. A whole prompt that is one is text.
+fn long(json: &str) -> impl Iterator<Item = Range<usize>> {
+    memmem::find_iter(json.as_bytes(), b"\"data:").filter_map(move |at| {
+        // A quote inside a string comes after a backslash, and no other does.
+        if json.as_bytes()[..at].last().is_none_or(|before| *before == b'\\') {
+            return None;
+        }
+        let mut cursor = Cursor::new(&json[at..]);
+        let range = cursor.string().filter(|range| range.len() >= LONG)?;
+        let head = &json.as_bytes()[at + range.start..][..128];
+        memmem::find(head, b";base64,").map(|_| at + range.start..at + range.end)
     })
 }
 
-/// Cuts the JSON text of a prompt into text and media.
-pub fn split<'a>(json: &'a str, parts: &mut Vec<Part<'a>>) {
-    let mut walk = Walk { cursor: Cursor::new(json), found: Vec::new() };
-    while walk.value(DEPTH).is_some() {}
-    // In one object the data may come before the parts.
-    walk.found.sort_unstable_by_key(|range| range.start);
-    let text = json::open_ended(json);
-    let mut done = 0;
-    for Range { start, end } in walk.found.into_iter().take(MOST) {
-        parts.push(Part::Bytes(&text.as_bytes()[done..start]));
-        parts.push(Part::Media(hash(&json[start..end])));
-        done = end;
-    }
-    if done < text.len() {
-        parts.push(Part::Bytes(&text.as_bytes()[done..]));
-    }
-}
-
 /// The media that stand beside a prompt: one string or object, a list of them, or a list of such lists.
-pub fn list(json: &str, parts: &mut Vec<Part<'_>>) {
+pub fn list(json: &str, pieces: &mut Pieces<'_>) {
     let mut cursor = Cursor::new(json);
     while let Some(next) = cursor.peek() {
         match next {
@@ -102,9 +124,11 @@ pub fn list(json: &str, parts: &mut Vec<Part<'_>>) {
             }
             _ => {
                 let Some(range) = cursor.skip() else { return };
-                let text = cursor.text(range);
-                if text != "null" && parts.len() < MOST {
-                    parts.push(Part::Media(hash(text.trim_matches('"'))));
+                let text = cursor.text(range.clone());
+                let quote = usize::from(text.starts_with('"'));
+                let data = range.start + quote..range.end - quote;
+                if text != "null" && pieces.medium(json, data).is_none() {
+                    return;
                 }
             }
         }
@@ -134,22 +158,23 @@ impl Walk<'_> {
 
     /// Looks at a message, an item or a part, and into what it holds.
     fn object(&mut self, depth: usize) -> Option<()> {
-        let (mut kind, mut data) = ("", None);
+        let (mut kind, mut data, mut short) = (None, None, false);
         self.cursor.enter(b'{')?;
         while self.cursor.peek()? == b'"' {
             match self.cursor.word()? {
-                "type" if self.cursor.peek()? == b'"' => kind = self.cursor.word()?,
-                "content" | "output" => self.value(depth)?,
+                "type" if self.cursor.peek()? == b'"' => kind = Some(self.cursor.word()?),
+                "content" | "output" | "outputs" => self.value(depth)?,
                 key if DATA.contains(&key) => {
                     let found = self.data(depth)?;
                     data = data.or(found);
+                    short |= SHORT.contains(&key);
                 }
                 _ => {
                     self.cursor.skip()?;
                 }
             }
         }
-        if TYPES.contains(&kind) {
+        if kind.map_or(short, |kind| TYPES.contains(&kind)) {
             self.found.extend(data);
         }
         self.cursor.enter(b'}')
@@ -160,9 +185,11 @@ impl Walk<'_> {
         match self.cursor.peek()? {
             b'"' => return Some(self.cursor.string().filter(|range| !range.is_empty())),
             b'{' => self.cursor.enter(b'{')?,
+            // A film as a list of its pictures is one medium.
             _ => {
-                self.cursor.skip()?;
-                return Some(None);
+                let whole = self.cursor.skip()?;
+                let list = self.cursor.text(whole.clone()).strip_prefix('[');
+                return Some(list.filter(|list| list.trim_start().starts_with('"')).map(|_| whole));
             }
         }
         let (mut kind, mut data) = ("", None);

@@ -3,26 +3,32 @@
 use crate::model::Part;
 
 use super::body::Said;
-use super::{json, media};
+use super::pieces::Pieces;
+use super::{json, markers, media};
 
-/// Shows the parts of a prompt of text; allocates only where it holds media.
+/// Shows the parts of a prompt of text; allocates only where it holds media or marks.
 pub fn of_text<T>(said: &Said<'_>, main: &str, read: impl FnOnce(&[Part<'_>]) -> T) -> T {
     let [tools, system] = said.before;
-    let pieces = [tools, system, main];
-    if !has_beside(said) && !media::has_any(system) && !media::has_any(main) {
+    let texts = [tools, system, main];
+    // A mark anywhere: the same turn has one in one request, and none in the next.
+    let is_marked = texts.iter().any(|text| markers::has_any(text));
+    let has_media = media::has_any(system) || media::has_any(main);
+    if !has_beside(said) && !is_marked && !has_media {
         let mut parts = [Part::Bytes(b""); 3];
         let mut count = 0;
-        for piece in pieces.map(json::open_ended).into_iter().filter(|piece| !piece.is_empty()) {
-            parts[count] = Part::Bytes(piece.as_bytes());
+        for text in texts.map(json::open_ended).into_iter().filter(|text| !text.is_empty()) {
+            parts[count] = Part::Bytes(text.as_bytes());
             count += 1;
         }
         return read(&parts[..count]);
     }
-    let mut parts = beside(said);
-    for piece in pieces {
-        media::split(piece, &mut parts);
+    let mut pieces = beside(said);
+    for text in texts {
+        let left_out = if is_marked { markers::find(text) } else { Vec::new() };
+        let media = if has_media { media::find(text) } else { Vec::new() };
+        pieces.text(text, &left_out, &media);
     }
-    read(&parts)
+    read(pieces.parts())
 }
 
 /// Shows the parts of a prompt of token ids.
@@ -30,9 +36,9 @@ pub fn of_token_ids<T>(said: &Said<'_>, ids: &[u8], read: impl FnOnce(&[Part<'_>
     if !has_beside(said) {
         return read(&[Part::Bytes(ids)]);
     }
-    let mut parts = beside(said);
-    parts.push(Part::Bytes(ids));
-    read(&parts)
+    let mut pieces = beside(said);
+    pieces.bytes(ids);
+    read(pieces.parts())
 }
 
 fn has_beside(said: &Said<'_>) -> bool {
@@ -40,8 +46,8 @@ fn has_beside(said: &Said<'_>) -> bool {
 }
 
 /// Media beside a prompt come first: where in it they belong is not said, and what follows depends on them.
-fn beside(said: &Said<'_>) -> Vec<Part<'static>> {
-    let mut parts = Vec::new();
-    said.beside.iter().for_each(|media| media::list(media, &mut parts));
-    parts
+fn beside<'a>(said: &Said<'_>) -> Pieces<'a> {
+    let mut pieces = Pieces::default();
+    said.beside.iter().for_each(|media| media::list(media, &mut pieces));
+    pieces
 }

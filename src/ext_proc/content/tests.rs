@@ -51,7 +51,9 @@ fn texts(api: Api, body: &str) -> Vec<String> {
 
 #[test]
 fn each_api_has_its_prompt_in_the_order_of_rendering() {
-    use Api::{Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, Unsaid, VllmGenerate};
+    use Api::{
+        Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, TritonGenerate, Unsaid, VllmGenerate,
+    };
     let chat = r#"{"messages":[{"role":"user","content":"hi"}],"model":"m","tools":[{"type":"function"}],"system":"no","n":1}"#;
     let messages = r#"{"messages":[{"role":"user","content":"hi"}],"system":"be kind","tools":[{"name":"t"}]}"#;
     let responses =
@@ -69,11 +71,16 @@ fn each_api_has_its_prompt_in_the_order_of_rendering() {
         (Responses, r#"{"input":"hi"}"#, &[r#""hi"#]),
         (Completions, r#"{"prompt":"a \"b\""}"#, &[r#""a \"b\""#]),
         (Completions, r#"{"prompt":["a","b"]}"#, &[r#"["a","b""#]),
+        (Completions, r#"{"prompt":"a","messages":"a"}"#, &[r#""a"#]),
         (Embeddings, r#"{"input":"a"}"#, &[r#""a"#]),
         (Embeddings, r#"{"input":["a","b"]}"#, &[r#"["a","b""#]),
         (Embeddings, r#"{"messages":[{"role":"user","content":"hi"}]}"#, &[turn]),
         (SglangGenerate, r#"{"text":"a"}"#, &[r#""a"#]),
         (SglangGenerate, r#"{"text":["a"]}"#, &[r#"["a""#]),
+        (SglangGenerate, r#"{"inputs":"a","parameters":{}}"#, &[r#""a"#]),
+        (TritonGenerate, r#"{"text_input":"a","text":"b"}"#, &[r#""a"#]),
+        (Unsaid, r#"{"text_input":"a"}"#, &[r#""a"#]),
+        (Unsaid, r#"{"inputs":"a"}"#, &[r#""a"#]),
         (Unsaid, chat, &[r#"[{"type":"function"}"#, r#""no"#, turn]),
         (Unsaid, messages, &[r#"[{"name":"t"}"#, r#""be kind"#, turn]),
         (Unsaid, responses, &[r#"[{"type":"function"}"#, r#""be kind"#, turn]),
@@ -109,11 +116,24 @@ fn model_adapter_salt_and_stream_are_read() {
     assert_eq!(of(r#"{"prompt":"x","stream":false}"#), told("", "", false));
     assert_eq!(of(r#"{"text":"x","model":"m","lora_path":"a","extra_key":"k"}"#), told("a", "k", false));
     assert_eq!(of(r#"{"text":["x"],"model":"m","lora_path":["a"],"cache_salt":""}"#), told("m", "", false));
+    assert_eq!(of(r#"{"text":"x","model":"m","lora_path":"","cache_salt":"","extra_key":"k"}"#), told("m", "k", false));
     assert_eq!(
         of(r#"{"prompt":"x","stream":"yes","cache_salt":7,"n":{}}"#),
         told("", "", false),
         "odd, not our business"
     );
+}
+
+#[test]
+fn a_salt_and_an_extra_key_count_both() {
+    let all = ["", "a", "ab", "b"].map(|salt| ["", "b", "bb", "k"].map(|key| (salt, key)));
+    let of =
+        |(salt, key)| prompt(Api::Unsaid, &json!({"text": "x", "cache_salt": salt, "extra_key": key}).to_string()).salt;
+    let mut salts: Vec<_> = all.into_iter().flatten().map(of).collect();
+    salts.sort_unstable();
+    salts.dedup();
+    // Alone it does not matter which of them says it.
+    assert_eq!(salts.len(), 16 - 1);
 }
 
 #[test]
@@ -141,16 +161,32 @@ fn what_cannot_be_understood_is_no_prompt() {
         assert_eq!(seen(api, body), (None, Some(Fault::Malformed)), "{body}");
     }
     assert_eq!(with_content(Api::Unsaid, b"{\"prompt\":\"\xff\"}", true, |it| it.fault), Some(Fault::Malformed));
-    for body in ["{}", r#"{"model":"m"}"#, r#"{"model":"m","messages":null}"#] {
+    for body in ["{}", r#"{"inputs":[{"a":1}]}"#, r#"{"model":"m"}"#, r#"{"model":"m","messages":null}"#] {
         assert_eq!(seen(Api::Unsaid, body), (None, None), "{body}");
     }
 }
 
 #[test]
+fn token_ids_among_media_that_cannot_be_told_apart_are_no_prompt() {
+    for features in
+        ["7", r#"{"mm_hashes":{"image":"a"}}"#, r#"{"mm_hashes":{"image":[]},"mm_placeholders":{"image":[{}]}}"#]
+    {
+        let body = format!(r#"{{"token_ids":[1,2],"prompt":[1,2],"features":{features}}}"#);
+        assert_eq!(seen(Api::VllmGenerate, &body), (None, None), "{features}");
+        assert!(seen(Api::Completions, &body).0.is_some(), "not a member of this API");
+    }
+    assert!(seen(Api::VllmGenerate, r#"{"token_ids":[1,2],"features":null}"#).0.is_some());
+}
+
+#[test]
 fn a_model_is_asked_for_where_the_api_asks_for_one() {
-    use Api::{Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, Unsaid, VllmGenerate};
-    for api in [Chat, Completions, Responses, Embeddings, Messages, VllmGenerate, SglangGenerate, Unsaid] {
-        let fault = (!matches!(api, VllmGenerate | SglangGenerate | Unsaid)).then_some(Fault::NoModel);
+    use Api::{
+        Chat, Completions, Embeddings, Messages, Responses, SglangGenerate, TritonGenerate, Unsaid, VllmGenerate,
+    };
+    for api in
+        [Chat, Completions, Responses, Embeddings, Messages, VllmGenerate, SglangGenerate, TritonGenerate, Unsaid]
+    {
+        let fault = (!matches!(api, VllmGenerate | SglangGenerate | TritonGenerate | Unsaid)).then_some(Fault::NoModel);
         assert_eq!(seen(api, r#"{"model":null,"n":1}"#).1, fault, "{api:?}");
         assert_eq!(seen(api, r#"{"model":"m"}"#).1, None, "{api:?}");
     }
@@ -195,7 +231,51 @@ fn text_turns() -> impl Strategy<Value = Vec<serde_json::Value>> {
     prop::collection::vec(turn, 0..8)
 }
 
+/// A conversation as a client of Anthropic writes it: `marked` are the places of messages with a mark, and a message
+/// of one text is a list where its place is in `listed`.
+fn marked_body(texts: &[Vec<String>], marked: &[usize], listed: &[bool]) -> String {
+    let mark = json!({"type": "ephemeral"});
+    let message = |(at, texts): (usize, &Vec<String>)| {
+        let is_marked = marked.contains(&at);
+        let mut content = match texts.as_slice() {
+            [text] if !is_marked && !listed[at] => json!(text),
+            texts => texts.iter().map(|text| json!({"type": "text", "text": text})).collect(),
+        };
+        if is_marked {
+            content.as_array_mut().and_then(|it| it.last_mut()).expect("a list")["cache_control"] = mark.clone();
+        }
+        json!({"role": if at % 2 == 0 { "user" } else { "assistant" }, "content": content})
+    };
+    let messages: Vec<_> = texts.iter().enumerate().map(message).collect();
+    let system = json!([{"type": "text", "text": "be kind", "cache_control": mark}]);
+    json!({"model": "m", "system": system, "messages": messages}).to_string()
+}
+
+fn conversation() -> impl Strategy<Value = (Vec<Vec<String>>, Vec<bool>, Vec<bool>)> {
+    let texts = prop::collection::vec(".{0,12}|\"cache_control\":", 1..4);
+    let of = |count: usize| (prop::collection::vec(any::<bool>(), count), prop::collection::vec(any::<bool>(), count));
+    prop::collection::vec(texts, 1..7).prop_flat_map(move |texts| {
+        let (listed, more) = of(texts.len());
+        (Just(texts), listed, more)
+    })
+}
+
 proptest! {
+    #[test]
+    fn marks_change_nothing_wherever_they_are((texts_of, listed, other) in conversation(), at in 0usize..7, and in 0usize..7) {
+        let one = texts(Api::Messages, &marked_body(&texts_of, &[at, and], &listed)).concat();
+        let none = texts(Api::Messages, &marked_body(&texts_of, &[], &other)).concat();
+        prop_assert_eq!(one, none);
+    }
+
+    #[test]
+    fn a_mark_that_moves_on_leaves_the_turns_before_it_as_they_were((texts_of, listed, other) in conversation(), cut in 1usize..7) {
+        let cut = cut.min(texts_of.len());
+        let first = texts(Api::Messages, &marked_body(&texts_of[..cut], &[cut - 1], &listed)).concat();
+        let next = texts(Api::Messages, &marked_body(&texts_of, &[texts_of.len() - 1], &other)).concat();
+        prop_assert!(next.starts_with(&first), "{} {}", first, next);
+    }
+
     #[test]
     fn a_longer_conversation_has_the_same_bytes_in_front(mut turns in text_turns(), more in text_turns()) {
         let short = json!({"model": "m", "messages": turns}).to_string();
@@ -218,8 +298,8 @@ proptest! {
     }
 
     #[test]
-    fn no_broken_body_makes_it_panic(start in 0usize..600, length in 0usize..20, piece in "[ -~é]{0,8}") {
-        let whole = r#"{"model":"m","system":[{"type":"text","text":"x-anthropic-billing-header: a"}],"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"AAAA"}},{"type":"tool_result","content":[{"type":"image_url","image_url":{"url":"u"}}]}]}],"metadata":{"user_id":"{\"session_id\":\"s\"}"},"token_ids":[1,[2]],"features":{"mm_hashes":{"image":["a"]}},"image_data":["A",["B"]]}"#;
+    fn no_broken_body_makes_it_panic(start in 0usize..700, length in 0usize..20, piece in "[ -~é]{0,8}") {
+        let whole = r#"{"model":"m","system":[{"type":"text","text":"x-anthropic-billing-header: a"}],"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","data":"AAAA"}},{"type":"tool_result","content":[{"type":"image_url","image_url":{"url":"u"}}],"cache_control":{"type":"a"}}]},{"role":"user","content":[{"type":"text","text":"t","cache_control":null}]}],"metadata":{"user_id":"{\"session_id\":\"s\"}"},"token_ids":[1,[2]],"features":{"mm_hashes":{"image":["a"]}},"image_data":["A",["B"]]}"#;
         let mut bytes = whole.as_bytes().to_vec();
         let start = start.min(bytes.len());
         let end = (start + length).min(bytes.len());

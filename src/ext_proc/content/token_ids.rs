@@ -17,8 +17,8 @@ const SEPARATOR: u32 = u32::MAX;
 const KEPT_BYTES: usize = 4 << 20;
 
 /// vLLM's media among token ids: a hash for each, and the ids that stand in for it.
-#[derive(Deserialize)]
-struct Features<'a> {
+#[derive(Default, Deserialize)]
+pub struct Features<'a> {
     #[serde(borrow, default)]
     mm_hashes: BTreeMap<Cow<'a, str>, Vec<Option<Cow<'a, str>>>>,
     #[serde(borrow, default)]
@@ -39,19 +39,24 @@ thread_local! {
 /// Shows the bytes of a JSON list of token ids, or of a list of such lists; `None` if there is anything else in it.
 ///
 /// Where `features` say that ids stand in for media, the media's hashes stand there instead.
-pub fn with<T>(list: &str, features: Option<&str>, read: impl FnOnce(Option<&[u8]>) -> T) -> T {
+pub fn with<T>(list: &str, features: &Features<'_>, read: impl FnOnce(Option<&[u8]>) -> T) -> T {
     BUFFER.with_borrow_mut(|ids| {
         ids.clear();
         let complete = flatten(list, ids).is_some();
-        if let Some(features) = features.and_then(|json| serde_json::from_str::<Features<'_>>(json).ok()) {
-            place(&features, ids);
-        }
+        place(features, ids);
         let result = read(complete.then_some(&**ids));
         if ids.capacity() > KEPT_BYTES {
             *ids = Vec::new();
         }
         result
     })
+}
+
+impl<'a> Features<'a> {
+    /// Reads the member of a body; `None` if we do not understand it, and so cannot tell one medium from another.
+    pub fn read(json: Option<&'a str>) -> Option<Self> {
+        json.map_or_else(|| Some(Self::default()), |json| serde_json::from_str(json).ok())
+    }
 }
 
 fn flatten(list: &str, ids: &mut Vec<u8>) -> Option<()> {
@@ -90,8 +95,10 @@ fn place(features: &Features<'_>, ids: &mut [u8]) {
     // Placeholders do not overlap; those that do anyway do not make us write more than there is.
     let mut left = ids.len() / TOKEN_ID_BYTES;
     for (kind, placeholders) in &features.mm_placeholders {
-        let hashes = features.mm_hashes.get(kind).into_iter().flatten().flatten();
+        let hashes = features.mm_hashes.get(kind).into_iter().flatten();
         for (placeholder, hash) in placeholders.iter().zip(hashes) {
+            // One without a hash keeps its place beside the others.
+            let Some(hash) = hash else { continue };
             let Some(rest) = left.checked_sub(placeholder.length) else { return };
             left = rest;
             let bytes = |count: usize| count.saturating_mul(TOKEN_ID_BYTES);
@@ -112,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ids(list: &str) -> Option<Vec<u32>> {
-        with(list, None, |bytes| bytes.map(numbers))
+        with(list, &Features::default(), |bytes| bytes.map(numbers))
     }
 
     fn numbers(bytes: &[u8]) -> Vec<u32> {
@@ -145,13 +152,27 @@ mod tests {
             let features = format!(
                 r#"{{"mm_hashes":{{"image":["{hash}"]}},"mm_placeholders":{{"image":[{{"offset":{offset},"length":{length}}}]}},"kwargs_data":null}}"#
             );
-            with("[5,6,7,7,8]", Some(&features), |bytes| numbers(bytes.expect("ids")))
+            let features = Features::read(Some(&features)).expect("features");
+            with("[5,6,7,7,8]", &features, |bytes| numbers(bytes.expect("ids")))
         };
         let (one, other) = (read("3f9a", 2, 2), read("3f9b", 2, 2));
         assert_eq!((&one[..2], one[4], &other[..2], other[4]), (&[5, 6][..], 8, &[5, 6][..], 8));
         assert!(one[2..4] != other[2..4] && one == read("3f9a", 2, 2));
         assert_eq!(read("3f9a", 4, 2), [5, 6, 7, 7, 8], "a placeholder beyond the end means nothing");
         assert_eq!(read("3f9a", usize::MAX, usize::MAX), [5, 6, 7, 7, 8]);
+    }
+
+    #[test]
+    fn a_medium_without_a_hash_leaves_the_others_in_their_places() {
+        let read = |hashes: &str| {
+            let places = r#"[{"offset":0,"length":1},{"offset":2,"length":2}]"#;
+            let features = format!(r#"{{"mm_hashes":{{"image":{hashes}}},"mm_placeholders":{{"image":{places}}}}}"#);
+            let features = Features::read(Some(&features)).expect("features");
+            with("[7,5,7,7]", &features, |bytes| numbers(bytes.expect("ids")))
+        };
+        let (first, second) = (read(r#"["a",null]"#), read(r#"[null,"a"]"#));
+        assert_eq!((&first[1..], &second[..2]), (&[5, 7, 7][..], &[7, 5][..]));
+        assert!(first[0] != 7 && second[2..] != [7, 7]);
     }
 
     proptest! {

@@ -32,7 +32,7 @@ fn the_first_valid_header_in_order_wins() {
 fn headers_of_known_clients_count_in_the_order_of_the_catalogue() {
     use SessionSource::{Generated, Harness, Header};
     type Case<'a> = (&'a [(&'a str, &'a [u8])], (SessionSource, &'a str, &'a str, Option<&'a str>));
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 12] = [
         (
             &[("x-claude-code-session-id", b"s"), ("x-opencode-session", b"o")],
             (Header, "x-opencode-session", "o", None),
@@ -49,7 +49,12 @@ fn headers_of_known_clients_count_in_the_order_of_the_catalogue() {
             ],
             (Harness, "x-claude-code-agent-id", "s a", Some("s b")),
         ),
-        (&[("x-claude-code-agent-id", b"a")], (Harness, "x-claude-code-agent-id", "a", None)),
+        (&[("x-claude-code-agent-id", b"a")], (Generated, "", "", None)),
+        (
+            &[("x-claude-code-agent-id", b"a"), ("x-claude-code-session-id", b"not one"), ("session-id", b"b")],
+            (Harness, "session-id", "b", None),
+        ),
+        (&[("x-claude-code-parent-agent-id", b"a"), ("session-id", b"b")], (Harness, "session-id", "b", None)),
         (&[("session-id", b"s"), ("thread-id", b"t")], (Harness, "thread-id", "t", Some("s"))),
         (&[("session_id", b"s"), ("thread_id", b"s")], (Harness, "thread_id", "s", None)),
         (
@@ -95,6 +100,8 @@ fn the_first_of_a_repeated_header_counts() {
         ("X-Session-Id", b"b"),
         ("x-claude-code-agent-id", b"c"),
         ("x-claude-code-agent-id", b"c"),
+        ("x-parent-session-id", b"d"),
+        ("x-parent-session-id", b"e"),
         ("accept", b"a"),
         ("accept", b"b"),
     ]);
@@ -104,13 +111,70 @@ fn the_first_of_a_repeated_header_counts() {
 }
 
 #[test]
+fn an_agents_id_is_one_only_inside_a_session_wherever_that_stands() {
+    let read = |configured: &[&str], headers| {
+        let headers_of = configured.iter().map(|name| (*name).to_owned()).collect();
+        let identity = read_as(headers, &Sessions { headers: headers_of, ..Sessions::default() });
+        let hint = identity.hint();
+        (hint.id.map(str::to_owned), hint.parent.map(str::to_owned), identity.echoed().is_some())
+    };
+    let told = |id: &str, parent: Option<&str>, echo| (Some(id.to_owned()), parent.map(str::to_owned), echo);
+    let agent = "x-claude-code-agent-id";
+    let session = "x-claude-code-session-id";
+    let both: &[(&str, &[u8])] = &[(agent, b"a"), (session, b"s"), ("x-claude-code-parent-agent-id", b"b")];
+    assert_eq!(read(&["x-chat", session], both), told("s", Some("s b"), false));
+    assert_eq!(read(&[session], both), told("s", Some("s b"), true));
+    assert_eq!(read(&[agent, session], both), told("s a", Some("s b"), false));
+    assert_eq!(read(&[agent], both), told("s a", Some("s b"), false));
+    assert_eq!(read(&[agent], &both[..1]), (None, None, false));
+    assert_eq!(read(&[agent, "x-session-id"], &[both[0], ("x-session-id", b"i")]), told("i", None, false));
+}
+
+#[test]
 fn a_tenant_is_read_from_the_configured_header_only() {
-    let headers: &[(&str, &[u8])] = &[("x-session-id", b"a"), ("X-Tenant", b"acme"), ("x-tenant", b"other")];
+    let headers: &[(&str, &[u8])] = &[("x-session-id", b"a"), ("X-Tenant", b"acme"), ("x-tenant", b"acme")];
     assert_eq!(read(headers).hint().tenant, "");
-    let sessions = Sessions { tenant_header: Some("x-tenant".into()), ..Sessions::default() };
-    assert_eq!((read_as(headers, &sessions).hint().tenant, read_as(headers, &sessions).repeated), ("acme", 1));
-    let odd = read_as(&[("x-tenant", b"a b")], &sessions);
-    assert_eq!((odd.hint().tenant, odd.invalid), ("", true));
+    let identity = read_as(headers, &of_tenants());
+    assert_eq!((identity.hint().tenant, told(&identity).2, identity.repeated), ("acme", "a", 0));
+}
+
+#[test]
+fn every_tenant_has_sessions_of_its_own_whatever_its_name_is_written_in() {
+    let long = [b'a'; 300];
+    let names = [&b"acme"[..], "Müller".as_bytes(), b"M\xfcller", b"a b", b"a  b", &long, &long[..299]];
+    let tenant = |name: &[u8]| {
+        let identity = read_as(&[("x-session-id", b"s"), ("x-tenant", name)], &of_tenants());
+        assert_eq!((told(&identity).2, identity.invalid), ("s", false), "{name:?}");
+        identity.hint().tenant.to_owned()
+    };
+    let all: std::collections::BTreeSet<_> = names.iter().map(|name| tenant(name)).collect();
+    assert!(all.len() == names.len() && !all.contains("") && all.iter().all(|name| name.len() <= 255));
+}
+
+#[test]
+fn a_request_whose_tenant_cannot_be_told_has_no_session() {
+    let twice: &[(&str, &[u8])] = &[("x-session-id", b"a"), ("x-tenant", b"acme"), ("X-Tenant", b"other")];
+    let empty: &[(&str, &[u8])] = &[("x-session-id", b"a"), ("x-parent-session-id", b"p"), ("x-tenant", b"")];
+    let late: &[(&str, &[u8])] = &[("x-tenant", b""), ("x-tenant", b"acme"), ("x-session-id", b"a")];
+    for headers in [twice, empty, late] {
+        let mut identity = read_as(headers, &of_tenants());
+        assert!(identity.is_named(), "nothing in the body is asked for");
+        identity.settle(Some(Named { id: "b", source: SessionSource::Body, field: "session_id" }), true);
+        assert_eq!(told(&identity), (SessionSource::None, "", "", None), "{headers:?}");
+        assert_eq!((identity.echoed(), identity.invalid, identity.repeated), (None, false, 0));
+    }
+}
+
+#[test]
+fn only_session_ids_count_as_invalid() {
+    for header in ["x-parent-session-id", "x-claude-code-parent-agent-id", "x-dynamo-session-final"] {
+        assert!(!read(&[(header, b"no id")]).invalid, "{header}");
+    }
+    assert!(read(&[("session-id", b"no id")]).invalid);
+}
+
+fn of_tenants() -> Sessions {
+    Sessions { tenant_header: Some("x-tenant".into()), ..Sessions::default() }
 }
 
 #[test]

@@ -1,6 +1,14 @@
+use super::super::pieces::MOST_MEDIA;
 use super::*;
+use crate::model::Part;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+fn split<'a>(json: &'a str, parts: &mut Vec<Part<'a>>) {
+    let mut pieces = Pieces::default();
+    pieces.text(json, &[], &find(json));
+    parts.extend_from_slice(pieces.parts());
+}
 
 /// The parts of a text: a medium as the data that it was cut out for.
 fn cut(json: &str) -> Vec<String> {
@@ -58,6 +66,14 @@ fn media_of_every_shape_are_cut_out() {
         json!({"type": "function_call_output", "output": [{"type": "input_image", "image_url": "DATA"}]}),
         json!({"type": "computer_call_output", "output": {"type": "computer_screenshot", "image_url": "DATA"}}),
         json!({"type": "image_generation_call", "result": "DATA"}),
+        json!({"type": "image_embeds", "image_embeds": "DATA"}),
+        json!({"type": "image_embeds", "image_embeds": {"image_embeds": "DATA", "image_grid_thw": "AAAA"}}),
+        json!({"type": "audio_embeds", "audio_embeds": "DATA"}),
+        json!({"image_url": {"url": "DATA"}}),
+        json!({"image_url": "DATA"}),
+        json!({"audio_url": "DATA", "uuid": "u"}),
+        json!({"video_url": {"url": "DATA"}, "type": null}),
+        json!({"type": "code_interpreter_call", "code": "plot()", "outputs": [{"type": "logs", "logs": "a"}, {"type": "image", "url": "DATA"}]}),
     ] {
         for (json, nth) in [(chat(&part), "in a message"), (json!([part]).to_string(), "as an item")] {
             assert!(has_any(&json), "{json}");
@@ -69,11 +85,42 @@ fn media_of_every_shape_are_cut_out() {
 }
 
 #[test]
+fn a_film_as_a_list_of_pictures_is_one_medium() {
+    let json = json!([{"role": "user", "content": [{"type": "video", "video": ["a", "b"], "fps": 2}]}]).to_string();
+    assert!(has_any(&json));
+    assert_eq!(cut(&json), [r#"["a","b"]"#]);
+}
+
+#[test]
+fn a_long_data_url_is_a_medium_wherever_it_stands() {
+    let data = |length: usize| format!("data:image/png;base64,{}", "A".repeat(length));
+    let long = data(LONG);
+    for part in [
+        json!({"type": "picture_of_tomorrow", "picture": {"raw": long}}),
+        json!({"type": "image_url", "image_url": {"url": long}}),
+        json!({"type": "tool_use", "input": {"picture": long}}),
+    ] {
+        let json = chat(&part);
+        assert!(has_any(&json));
+        assert_eq!(cut(&json), [long.as_str()], "{}", part["type"]);
+    }
+    let film = json!([{"type": "video", "video": [long, long]}]).to_string();
+    assert_eq!(cut(&film).len(), 1, "not its pictures as well");
+    let stream = format!("data: {}", "x ".repeat(LONG));
+    for text in [&data(1000), &stream, &format!("\"{long}\""), &format!(" {long}")] {
+        let json = json!([{"role": "user", "content": text}]).to_string();
+        assert!(!has_any(&json) && cut(&json).is_empty(), "{}", &text[..30]);
+    }
+    assert!(!has_any(&json!(long).to_string()), "a whole prompt is text");
+}
+
+#[test]
 fn what_is_no_medium_stays_text() {
     for part in [
         json!({"type": "text", "text": "{\"type\":\"image\",\"source\":{\"data\":\"AAAA\"}}"}),
         json!({"type": "tool_use", "id": "t", "name": "n", "input": {"url": "u", "file": "f"}}),
         json!({"type": "input_text", "text": "a"}),
+        json!({"type": "link", "my_url": "a"}),
         json!({"type": "reasoning", "encrypted_content": "AAAA", "content": null}),
     ] {
         let json = chat(&part);
@@ -92,12 +139,26 @@ fn blocks_after_a_removed_one_are_looked_into() {
 }
 
 #[test]
-fn a_flood_of_media_costs_no_more_than_the_most() {
-    let part = json!({"type": "image_url", "image_url": "DATA"});
-    assert_eq!(cut(&json!(vec![part; MOST + 10]).to_string()).len(), MOST);
-    let mut parts = Vec::new();
-    list(&json!(vec!["DATA"; MOST + 10]).to_string(), &mut parts);
-    assert_eq!(parts.len(), MOST);
+fn a_flood_of_media_is_told_apart_up_to_the_most_and_the_rest_is_one() {
+    let flood = |last: &str| {
+        let mut parts = vec![json!({"type": "image_url", "image_url": "DATA"}); MOST_MEDIA + 10];
+        parts.push(json!({"type": "image_url", "image_url": last}));
+        let (texts, beside) = (json!(parts).to_string(), json!(vec!["DATA"; MOST_MEDIA + 10]).to_string());
+        let mut all = Vec::new();
+        split(&texts, &mut all);
+        let mut pieces = Pieces::default();
+        list(&beside.replacen("\"DATA\"]", &format!("\"{last}\"]"), 1), &mut pieces);
+        let hash = |part: &Part<'_>| if let Part::Media(hash) = part { Some(*hash) } else { None };
+        let media = |parts: &[Part<'_>]| parts.iter().filter_map(hash).collect::<Vec<_>>();
+        let before = pieces.parts().len();
+        pieces.text(&texts, &[], &find(&texts));
+        assert_eq!(media(&pieces.parts()[before..]).len(), 1, "the bound is that of the request");
+        [media(&all), media(&pieces.parts()[..before])]
+    };
+    for (one, other) in flood("DATA").iter().zip(&flood("OTHER")) {
+        assert_eq!((one.len(), &one[..MOST_MEDIA]), (MOST_MEDIA + 1, &other[..MOST_MEDIA]));
+        assert_ne!(one[MOST_MEDIA], other[MOST_MEDIA], "another picture makes another prompt");
+    }
 }
 
 #[test]
@@ -145,6 +206,6 @@ proptest! {
     fn text_that_is_not_json_does_no_harm(json in "[\\[\\]{}\",: \\\\atype]{0,60}") {
         has_any(&json);
         split(&json, &mut Vec::new());
-        list(&json, &mut Vec::new());
+        list(&json, &mut Pieces::default());
     }
 }
