@@ -6,6 +6,7 @@
 mod billing;
 mod body;
 mod cursor;
+mod hints;
 mod json;
 mod markers;
 mod media;

@@ -72,15 +72,15 @@ struct Walk<'a> {
     found: Vec<Range<usize>>,
 }
 
-/// Whether JSON text holds a medium. Text inside strings has its quotes escaped and is never taken for one.
-pub fn has_any(json: &str) -> bool {
-    let is_short = |at: usize| SHORT.iter().any(|name| json.as_bytes()[..at].ends_with(name.as_bytes()));
-    let is_typed = |at: usize| {
-        let mut cursor = Cursor::new(json.get(at..).unwrap_or_default());
-        cursor.peek() == Some(b'"') && cursor.word().is_some_and(|kind| TYPES.contains(&kind))
-    };
-    let ends_of = |word: &'static [u8]| memmem::find_iter(json.as_bytes(), word).map(move |at| at + word.len());
-    ends_of(b"\"type\"").any(is_typed) || ends_of(b"_url\"").any(|end| is_short(end - 1)) || long(json).next().is_some()
+/// Whether the value at `at` is the type of a medium, where `"type"` ends there.
+pub fn is_type(json: &str, at: usize) -> bool {
+    let mut cursor = Cursor::new(json.get(at..).unwrap_or_default());
+    cursor.peek() == Some(b'"') && cursor.word().is_some_and(|kind| TYPES.contains(&kind))
+}
+
+/// Whether the name of a member ends at `at` that makes a medium of a part without a type.
+pub fn is_short_form(json: &str, at: usize) -> bool {
+    SHORT.iter().any(|name| json.as_bytes()[..at].ends_with(name.as_bytes()))
 }
 
 /// Where the data of media stand in the JSON text of a prompt, in their order.
@@ -100,18 +100,21 @@ pub fn find(json: &str) -> Vec<Range<usize>> {
     walk.found
 }
 
-/// The long data URLs in JSON text. A whole prompt that is one is text.
+/// The long data URLs in JSON text.
 fn long(json: &str) -> impl Iterator<Item = Range<usize>> {
-    memmem::find_iter(json.as_bytes(), b"\"data:").filter_map(move |at| {
-        // A quote inside a string comes after a backslash, and no other does.
-        if json.as_bytes()[..at].last().is_none_or(|before| *before == b'\\') {
-            return None;
-        }
-        let mut cursor = Cursor::new(&json[at..]);
-        let range = cursor.string().filter(|range| range.len() >= LONG)?;
-        let head = &json.as_bytes()[at + range.start..][..128];
-        memmem::find(head, b";base64,").map(|_| at + range.start..at + range.end)
-    })
+    memmem::find_iter(json.as_bytes(), b"\"data:").filter_map(move |at| long_at(json, at))
+}
+
+/// The long data URL in the string at `at`. A whole prompt that is one is text.
+pub fn long_at(json: &str, at: usize) -> Option<Range<usize>> {
+    // A quote inside a string comes after a backslash, and no other does.
+    if json.as_bytes()[..at].last().is_none_or(|before| *before == b'\\') {
+        return None;
+    }
+    let mut cursor = Cursor::new(&json[at..]);
+    let range = cursor.string().filter(|range| range.len() >= LONG)?;
+    let head = &json.as_bytes()[at + range.start..][..128];
+    memmem::find(head, b";base64,").map(|_| at + range.start..at + range.end)
 }
 
 /// The media that stand beside a prompt: one string or object, a list of them, or a list of such lists.

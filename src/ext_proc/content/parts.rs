@@ -4,15 +4,16 @@ use crate::model::Part;
 
 use super::body::Said;
 use super::pieces::Pieces;
-use super::{json, markers, media};
+use super::{hints, json, markers, media};
 
 /// Shows the parts of a prompt of text; allocates only where it holds media or marks.
 pub fn of_text<T>(said: &Said<'_>, main: &str, read: impl FnOnce(&[Part<'_>]) -> T) -> T {
     let [tools, system] = said.before;
     let texts = [tools, system, main];
     // A mark anywhere: the same turn has one in one request, and none in the next.
-    let is_marked = texts.iter().any(|text| markers::has_any(text));
-    let has_media = media::has_any(system) || media::has_any(main);
+    let [in_tools, in_system, in_main] = texts.map(hints::find);
+    let is_marked = in_tools.marks || in_system.marks || in_main.marks;
+    let has_media = in_system.media || in_main.media;
     if !has_beside(said) && !is_marked && !has_media {
         let mut parts = [Part::Bytes(b""); 3];
         let mut count = 0;

@@ -96,8 +96,23 @@ static BY_NAME: LazyLock<Vec<(&'static str, Meaning)>> = LazyLock::new(|| {
     all
 });
 
+/// A bit for each length and each end of a name: most headers of a request are told apart by these alone.
+static ENDS: LazyLock<[u64; LONGEST_NAME + 1]> = LazyLock::new(|| {
+    let mut ends = [0; LONGEST_NAME + 1];
+    BY_NAME.iter().for_each(|(name, _)| ends[name.len()] |= end_of(name));
+    ends
+});
+
+/// The bit of a name's last letter, in either case.
+fn end_of(name: &str) -> u64 {
+    name.bytes().last().map_or(0, |last| 1 << (last & 0x1f))
+}
+
 /// What the header of this name says, in any letter case.
 pub fn meaning(name: &str) -> Option<Meaning> {
+    if ENDS.get(name.len())? & end_of(name) == 0 {
+        return None;
+    }
     let mut lower = [0; LONGEST_NAME];
     let lower = lower.get_mut(..name.len())?;
     lower.copy_from_slice(name.as_bytes());

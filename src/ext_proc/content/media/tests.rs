@@ -10,6 +10,10 @@ fn split<'a>(json: &'a str, parts: &mut Vec<Part<'a>>) {
     parts.extend_from_slice(pieces.parts());
 }
 
+fn has_any(json: &str) -> bool {
+    super::super::hints::find(json).media
+}
+
 /// The parts of a text: a medium as the data that it was cut out for.
 fn cut(json: &str) -> Vec<String> {
     let mut parts = Vec::new();
