@@ -32,15 +32,6 @@ const CONTROL: &[&str] = &[
 /// A longer request id is not repeated; gateways make UUIDs of 36.
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// What a body may hold for us, judged by the headers alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyKind {
-    /// A prompt in this API, if it parses.
-    Prompt(Api),
-    /// Not ours to read: compressed, multipart, gRPC, or an unknown path.
-    Unreadable,
-}
-
 /// The head of a request.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
@@ -48,8 +39,9 @@ pub struct RequestHead {
     pub id: Option<Box<str>>,
     /// Whose request it is.
     pub identity: Identity,
-    /// What its body may hold.
-    pub body: BodyKind,
+    /// The API in which to read its body; `None` for one that is not ours to read: compressed, multipart, gRPC, or on
+    /// an unknown path.
+    pub api: Option<Api>,
     /// Whether the client speaks gRPC, which wants its errors told in trailers.
     pub is_grpc: bool,
     /// The body's length, if announced.
@@ -101,22 +93,13 @@ impl RequestHead {
                 }
             }
         }
-        let api = api.filter(|_| !encoded && is_json_or_unsaid(content_type));
         Self {
             id: id.map(Into::into),
             identity: Identity::read(headers, sessions),
-            body: api.map_or(BodyKind::Unreadable, BodyKind::Prompt),
+            api: api.filter(|_| !encoded && is_json_or_unsaid(content_type)),
             is_grpc: starts_with(content_type, b"application/grpc"),
             content_length,
             strip,
-        }
-    }
-
-    /// The API in which to read the body.
-    pub fn api(&self) -> Api {
-        match self.body {
-            BodyKind::Prompt(api) => api,
-            BodyKind::Unreadable => Api::Unsaid,
         }
     }
 }
@@ -171,26 +154,25 @@ mod tests {
         HeaderValue { key: key.into(), raw_value: raw.into(), ..HeaderValue::default() }
     }
 
-    fn kind(headers: &[(&str, &str)]) -> BodyKind {
+    fn api(headers: &[(&str, &str)]) -> Option<Api> {
         let headers: Vec<_> = headers.iter().map(|(key, value)| header(key, value)).collect();
-        RequestHead::read(&headers, &Sessions::default()).body
+        RequestHead::read(&headers, &Sessions::default()).api
     }
 
     #[test]
     fn only_json_on_a_known_path_is_read() {
-        use BodyKind::{Prompt, Unreadable};
-        let [chat, completions] = [Api::Chat, Api::Completions].map(Prompt);
+        let [chat, completions, unsaid] = [Api::Chat, Api::Completions, Api::Unsaid].map(Some);
         for (headers, expected) in [
             (&[(":path", "/v1/chat/completions")][..], chat),
             (&[(":path", "/v1/completions?x=1"), ("content-type", "application/json; charset=utf-8")], completions),
-            (&[], Prompt(Api::Unsaid)),
-            (&[(":path", "/v1/audio/transcriptions")], Unreadable),
-            (&[(":path", "/v1/completions"), ("content-type", "multipart/form-data")], Unreadable),
-            (&[(":path", "/v1/completions"), ("content-type", "application/grpc")], Unreadable),
-            (&[(":path", "/v1/completions"), ("content-encoding", "gzip")], Unreadable),
+            (&[], unsaid),
+            (&[(":path", "/v1/audio/transcriptions")], None),
+            (&[(":path", "/v1/completions"), ("content-type", "multipart/form-data")], None),
+            (&[(":path", "/v1/completions"), ("content-type", "application/grpc")], None),
+            (&[(":path", "/v1/completions"), ("content-encoding", "gzip")], None),
             (&[(":path", "/v1/completions"), ("content-encoding", "identity")], completions),
         ] {
-            assert_eq!(kind(headers), expected, "{headers:?}");
+            assert_eq!(api(headers), expected, "{headers:?}");
         }
     }
 

@@ -10,10 +10,11 @@ use crate::model::{Now, Request};
 use crate::pick::Refusal;
 
 use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
+use super::api::Api;
 use super::body::{Full, KeptBody};
 use super::content::{Content, Fault, with_content};
 use super::event::BodyMode;
-use super::head::{BodyKind, DESTINATION, RequestHead};
+use super::head::{DESTINATION, RequestHead};
 use super::machine::Machine;
 
 /// Where a request stands.
@@ -27,13 +28,15 @@ pub enum RequestSide {
         due: HeadersDue<ToEndpoint>,
         /// What the headers said.
         head: RequestHead,
+        /// How to read the body.
+        api: Api,
         /// What came of the body.
         body: KeptBody,
         /// When to pick without the rest of it.
         deadline: Instant,
     },
     /// In buffered modes: headers are answered, the one body message is awaited.
-    Awaiting(BodyDue<ToEndpoint>, RequestHead),
+    Awaiting(BodyDue<ToEndpoint>, RequestHead, Api),
     /// Picked; the body passes through.
     Passing(BodyDue<ToEndpoint>),
     /// All of the request is answered.
@@ -85,32 +88,34 @@ impl Machine {
             }
         };
         self.meet(&mut head);
-        let early = if end {
-            Some(EarlyLabel::NoBody)
-        } else if head.body == BodyKind::Unreadable {
-            Some(EarlyLabel::Unreadable)
-        } else if !matches!(self.modes.request, BodyMode::Duplex | BodyMode::Buffered) {
-            Some(EarlyLabel::BodyMode)
-        } else if !self.picker.needs_body(&self.facts(&head, &Seen::Nothing), now) {
-            Some(EarlyLabel::Settled)
-        } else {
-            None
-        };
-        if let Some(cause) = early {
-            self.picker.metrics().early.of(cause).inc();
-            if let Some(answer) = self.pick(&head, &Seen::Nothing, end, now) {
-                self.answer_headers(due, answer, end);
+        let waits = match head.api {
+            _ if end => Err(EarlyLabel::NoBody),
+            None => Err(EarlyLabel::Unreadable),
+            Some(_) if !matches!(self.modes.request, BodyMode::Duplex | BodyMode::Buffered) => {
+                Err(EarlyLabel::BodyMode)
             }
-        } else if self.request_is_duplex() {
-            let body = KeptBody::new(self.budget.lease());
-            let deadline = now.instant + self.picker.config().limits.body_wait;
-            self.request = RequestSide::Keeping { due, head, body, deadline };
-        } else {
-            // Envoy sends no body before the headers are answered; the destination follows with the body. Until
-            // then a destination of the client's own must not stand.
-            let answer = RequestAnswer { strip: vec![DESTINATION], ..RequestAnswer::default() };
-            let due = due.answer(&mut self.out, answer, false);
-            self.request = RequestSide::Awaiting(due, head);
+            Some(_) if !self.picker.needs_body(&self.facts(&head, &Seen::Nothing), now) => Err(EarlyLabel::Settled),
+            Some(api) => Ok(api),
+        };
+        match waits {
+            Err(cause) => {
+                self.picker.metrics().early.of(cause).inc();
+                if let Some(answer) = self.pick(&head, &Seen::Nothing, end, now) {
+                    self.answer_headers(due, answer, end);
+                }
+            }
+            Ok(api) if self.request_is_duplex() => {
+                let body = KeptBody::new(self.budget.lease());
+                let deadline = now.instant + self.picker.config().limits.body_wait;
+                self.request = RequestSide::Keeping { due, head, api, body, deadline };
+            }
+            Ok(api) => {
+                // Envoy sends no body before the headers are answered; the destination follows with the body. Until
+                // then a destination of the client's own must not stand.
+                let answer = RequestAnswer { strip: vec![DESTINATION], ..RequestAnswer::default() };
+                let due = due.answer(&mut self.out, answer, false);
+                self.request = RequestSide::Awaiting(due, head, api);
+            }
         }
     }
 
@@ -121,12 +126,12 @@ impl Machine {
                 self.request = RequestSide::Passing(due.skip(self.request_is_duplex()));
                 self.request_body(bytes, end, now);
             }
-            RequestSide::Keeping { due, head, mut body, deadline } => {
+            RequestSide::Keeping { due, head, api, mut body, deadline } => {
                 let config = self.picker.config();
                 let limits = &config.limits;
                 match body.keep(bytes, limits.request_body.0, limits.buffered_bodies.0) {
-                    Ok(()) if end => self.decide(due, head, body, true, now),
-                    Ok(()) => self.request = RequestSide::Keeping { due, head, body, deadline },
+                    Ok(()) if end => self.decide(due, &head, api, body, true, now),
+                    Ok(()) => self.request = RequestSide::Keeping { due, head, api, body, deadline },
                     Err((Full::Body, _)) if !self.response.has_begun() => self.refuse_too_large(limits.request_body),
                     Err((_, bytes)) => {
                         self.pick_without_body(due, &head, body, EarlyLabel::Budget, now);
@@ -137,14 +142,14 @@ impl Machine {
                     }
                 }
             }
-            RequestSide::Awaiting(due, head) => {
+            RequestSide::Awaiting(due, head, api) => {
                 let limit = self.picker.config().limits.request_body;
                 if bytes.len() as u64 > limit.0 && !self.response.has_begun() {
                     self.refuse_too_large(limit);
                     return;
                 }
                 let asks = self.asks_session();
-                let answer = with_content(head.api(), &bytes, asks, |content| {
+                let answer = with_content(api, &bytes, asks, |content| {
                     self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
                 });
                 if let Some(answer) = answer {
@@ -175,14 +180,16 @@ impl Machine {
             RequestSide::Start(due) => {
                 due.skip(false).end_without_body().trailers(&mut self.out);
             }
-            RequestSide::Keeping { due, head, body, .. } => {
-                self.decide(due, head, body, false, now);
+            RequestSide::Keeping { due, head, api, body, .. } => {
+                self.decide(due, &head, api, body, false, now);
                 if !self.is_over() {
                     self.request_trailers(now);
                 }
             }
             // Trailers alone cannot carry a destination; the gateway's own fallback decides.
-            RequestSide::Awaiting(due, _) | RequestSide::Passing(due) => due.end_without_body().trailers(&mut self.out),
+            RequestSide::Awaiting(due, ..) | RequestSide::Passing(due) => {
+                due.end_without_body().trailers(&mut self.out)
+            }
             RequestSide::Answered(done) => {
                 if let Some(done) = done {
                     done.trailers(&mut self.out);
@@ -200,12 +207,18 @@ impl Machine {
     }
 
     /// The body is complete: read it, pick, answer, pass it on; `end` flags its last piece.
-    fn decide(&mut self, due: HeadersDue<ToEndpoint>, head: RequestHead, body: KeptBody, end: bool, now: Now) {
+    fn decide(
+        &mut self,
+        due: HeadersDue<ToEndpoint>,
+        head: &RequestHead,
+        api: Api,
+        body: KeptBody,
+        end: bool,
+        now: Now,
+    ) {
         let asks = self.asks_session();
         let answer = body.read(|bytes| {
-            with_content(head.api(), bytes, asks, |content| {
-                self.pick(&head, &Seen::Content(content, bytes.len()), false, now)
-            })
+            with_content(api, bytes, asks, |content| self.pick(head, &Seen::Content(content, bytes.len()), false, now))
         });
         let Some(answer) = answer else { return };
         let mut due = due.answer(&mut self.out, answer, true);
@@ -256,7 +269,6 @@ impl Machine {
         if self.response.has_begun() {
             return Some(RequestAnswer { strip, ..RequestAnswer::default() });
         }
-        let config = self.picker.config().clone();
         if let Seen::Content(content, bytes) = seen {
             self.identity.settle(content.session, false);
             if content.invalid_session {
@@ -265,7 +277,7 @@ impl Machine {
             if content.fault == Some(Fault::Malformed) && *bytes > 0 {
                 self.picker.metrics().malformed_bodies.inc();
             }
-            if let Some(fault) = content.fault.filter(|_| config.limits.strict) {
+            if let Some(fault) = content.fault.filter(|_| self.picker.config().limits.strict) {
                 self.refuse(400, RefusalLabel::Invalid, format!("{fault} (limits.strict)"), None);
                 return None;
             }

@@ -22,11 +22,6 @@ impl Subset {
         let ip = address.ip().to_canonical();
         self.entries.contains(&(ip, Some(address.port()))) || self.entries.contains(&(ip, None))
     }
-
-    /// Whether it admits nobody.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 fn entry_of(text: &str) -> Option<(IpAddr, Option<u16>)> {

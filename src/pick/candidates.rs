@@ -41,14 +41,16 @@ impl Choices<'_> {
                 .extend(members().filter(|(_, it)| is_home(it)).map(|(at, it)| self.candidate(at, it, depths, now)));
             return;
         }
-        candidates.extend(
-            members()
-                .filter(|(_, it)| !it.endpoint.draining || is_home(it))
-                .map(|(at, it)| self.candidate(at, it, depths, now)),
-        );
+        candidates
+            .extend(members().filter(|(_, it)| self.takes(it)).map(|(at, it)| self.candidate(at, it, depths, now)));
         if candidates.is_empty() {
             candidates.extend(members().map(|(at, it)| self.candidate(at, it, depths, now)));
         }
+    }
+
+    /// Whether an endpoint takes requests of this session: a draining one only those that live there.
+    fn takes(&self, member: &Member) -> bool {
+        !member.endpoint.draining || Some(member.id) == self.home
     }
 
     /// Why there is no candidate.
@@ -60,8 +62,7 @@ impl Choices<'_> {
     /// Refuses where every endpoint that takes this request has too much waiting already.
     pub fn refuse_if_saturated(&self) -> Result<(), Refusal> {
         let Some(limit) = self.config.limits.waiting_tokens_per_endpoint else { return Ok(()) };
-        let takes = |it: &&Member| may_serve(it, self.request) && (!it.endpoint.draining || Some(it.id) == self.home);
-        let takers = self.pool.members().iter().filter(takes);
+        let takers = self.pool.members().iter().filter(|it| may_serve(it, self.request) && self.takes(it));
         // Seconds until the first of them is below the limit.
         let waits = takers.map(|member| {
             let over = member.load.waiting_tokens(self.picker.estimates.uncached_tokens()) - limit as f64;

@@ -6,7 +6,7 @@ use std::path::Path;
 use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use serde::Deserialize;
 
-use super::super::head::{BodyKind, RequestHead};
+use super::super::head::RequestHead;
 use super::*;
 use crate::config::Sessions;
 
@@ -104,7 +104,7 @@ fn read(recorded: &Recorded, row: Row) {
     let headers: Vec<_> = headers.chain([(":path", recorded.path.as_str())]).map(header).collect();
     let mut head = RequestHead::read(&headers, &Sessions::default());
     let (api, source, field, kinds, model, streams, unit) = row;
-    assert_eq!(head.body, BodyKind::Prompt(api));
+    assert_eq!(head.api, Some(api));
     with_content(api, recorded.body.as_bytes(), true, |content| {
         head.identity.settle(content.session, false);
         let hint = head.identity.hint();
