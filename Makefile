@@ -13,6 +13,10 @@ need = command -v $(1) >/dev/null || { echo "$(2) is missing: $(3)" >&2; exit 1;
 # Runs what follows with the path of a real Envoy in HOMING_ENVOY.
 with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="$$envoy"
 
+# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs.
+with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
+	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" &&
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-mutants bench lint lint-rust fmt parts rust compiler python
 
@@ -23,8 +27,8 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 	@cargo build --release --locked
 	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
 
-test: rust python ## run every test, end to end through a real Envoy (options in TEST_ARGS)
-	@$(with_envoy) cargo test --locked $(TEST_ARGS)
+test: rust python ## run every test, through a real Envoy and a real API server (options in TEST_ARGS)
+	@$(with_control_plane) $(with_envoy) cargo test --locked $(TEST_ARGS)
 
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
 	@$(with_envoy) python3 tests/mutants.py $(MUTANTS)
@@ -34,7 +38,7 @@ bench: rust ## time the hot steps (options in BENCH_ARGS)
 
 lint: lint-rust python ## check format, lints, docs, dependencies and scripts
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
-	@for script in scripts/parts/* .ci/run; do bash -n "$$script" || exit 1; done
+	@for script in $(wildcard scripts/parts/[a-z]*) .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
 	@python3 -c 'import ast; ast.parse(open("tests/mutants.py").read())'
 
 lint-rust: rust ## check format, lints and docs of the Rust code only
@@ -47,6 +51,8 @@ fmt: rust ## format the Rust code
 
 parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/envoy
+	@scripts/parts/control-plane
+	@scripts/parts/crds
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.
