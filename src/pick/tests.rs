@@ -4,6 +4,7 @@ use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource};
 use crate::state::{PoolWriter, SessionClass, pool};
 use std::time::{Duration, SystemTime};
 
+mod away;
 mod choices;
 mod kinship;
 
@@ -336,7 +337,7 @@ fn an_answer_that_comes_late_moves_no_session_back() {
     let mut quick = world.pick(Some("s"), Some(&text));
     quick.answered(Head { served: Some(endpoint(other).address), ..ok() }, world.now);
     slow.answered(ok(), world.now);
-    let key = world.picker.digest.key(SessionClass::Session, "", "m", "s");
+    let key = world.picker.digest.load().key(SessionClass::Session, "", "m", "s");
     let home = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60)).expect("bound").home;
     assert_eq!(&*world.picker.pool.load().get(home).expect("in the pool").endpoint.name, other);
 }
