@@ -23,7 +23,7 @@ use crate::serving::listen::{self, Port};
 use crate::serving::{Readiness, Runtimes, health, http, tls};
 use crate::sources::engine_metrics::{self, Target};
 use crate::sources::{config_file, endpoints_file};
-use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
+use crate::state::{Member, PoolReader, PoolWriter, PrefixIndex, pool};
 
 use super::logging::{self, LogFormat};
 
@@ -232,7 +232,11 @@ async fn ask_engines(mut pool: PoolReader, config: ConfigReader, picker: Arc<Pic
 
 fn targets(pool: &PoolReader) -> Vec<Target> {
     let pool = pool.load();
-    pool.members().iter().map(|member| Target { id: member.id, address: member.endpoint.address }).collect()
+    pool.members().iter().map(target).collect()
+}
+
+fn target(member: &Member) -> Target {
+    Target { id: member.id, address: member.endpoint.address, http2: member.endpoint.http2 }
 }
 
 fn taken<T, E>(read: &Result<T, E>) -> Taken {

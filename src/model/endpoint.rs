@@ -34,6 +34,8 @@ pub struct Endpoint {
     /// Serves now. One that does not is expected back soon: its sessions keep it as their home, and what it
     /// holds is remembered. One that is not expected back is no endpoint of the pool any more.
     pub ready: bool,
+    /// Speaks HTTP/2 without TLS, and maybe nothing else: how to ask it for its metrics.
+    pub http2: bool,
 }
 
 impl Endpoint {
@@ -47,6 +49,7 @@ impl Endpoint {
             weight: 1.0,
             draining: false,
             ready: true,
+            http2: false,
         }
     }
 

@@ -7,7 +7,7 @@
 mod parse;
 mod scrape;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -25,12 +25,14 @@ use crate::model::{EndpointId, EngineReport};
 const JITTER: f64 = 0.1;
 
 /// An engine to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The endpoint that the report is about.
     pub id: EndpointId,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1.
+    pub http2: bool,
 }
 
 /// One attempt to ask an engine.
@@ -61,14 +63,15 @@ where
     F: Fn(Scrape) + Clone + Send + 'static,
 {
     let scraper = Scraper::new();
-    let mut asking: HashMap<EndpointId, (SocketAddr, Asking)> = HashMap::new();
+    let mut asking: HashMap<EndpointId, (Target, Asking)> = HashMap::new();
     loop {
         let wanted = targets.borrow_and_update().clone();
-        asking.retain(|id, (address, _)| wanted.contains(&Target { id: *id, address: *address }));
+        let still: HashSet<Target> = wanted.iter().copied().collect();
+        asking.retain(|_, (target, _)| still.contains(target));
         for target in wanted {
             asking.entry(target.id).or_insert_with(|| {
                 let task = ask(target, scraper.clone(), config.clone(), report.clone());
-                (target.address, Asking(tokio::spawn(task)))
+                (target, Asking(tokio::spawn(task)))
             });
         }
         if targets.changed().await.is_err() {
@@ -78,7 +81,7 @@ where
 }
 
 async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report: impl Fn(Scrape)) {
-    let Target { id, address } = target;
+    let Target { id, address, .. } = target;
     // A pool that appears at once is not asked all at once.
     let mut pause = rand::random_range(0.0..JITTER);
     let mut failing = false;
@@ -93,7 +96,7 @@ async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report:
             () = config.changed() => continue,
         }
         let sent = Instant::now();
-        let outcome = scraper.scrape(address, &path, timeout).await;
+        let outcome = scraper.scrape(target, &path, timeout).await;
         // Told when it changes, not each second.
         match &outcome {
             Err(error) if !failing => tracing::warn!(%address, %error, "the engine's metrics cannot be read"),
