@@ -26,6 +26,7 @@ mod retries;
 mod sessions;
 mod spoofing;
 mod subsets;
+#[path = "../support/mod.rs"]
 mod support;
 mod tls;
 mod trailers;
