@@ -3,6 +3,7 @@
 //! The one entry is [`Metrics`]; everybody may count through it, the metrics port renders it.
 
 mod counters;
+mod pods;
 
 use std::sync::atomic::AtomicU64;
 
@@ -15,6 +16,10 @@ use prometheus_client::registry::Registry;
 use crate::model::{Reason, SessionSource};
 
 pub use counters::Counters;
+pub use pods::{PodGauges, PodState};
+
+/// A gauge for each watch on the API server, by what it watches.
+pub type WatchGauge = Family<[(&'static str, &'static str); 1], Gauge>;
 
 /// A gauge for each endpoint, by name.
 pub type EndpointGauge = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
@@ -128,10 +133,14 @@ pub struct Metrics {
     pub matched_tokens: Counter<f64, AtomicU64>,
     /// Requests that another endpoint served than was picked.
     pub served_elsewhere: Counter,
-    /// Reads of the configuration file.
+    /// Reads of the configuration, from its file or its ConfigMap.
     pub config_reloads: Counters<Taken>,
     /// Reads of the endpoints file.
     pub endpoints_reloads: Counters<Taken>,
+    /// Pods of the pool, by whether they serve and why not.
+    pub pool_pods: PodGauges,
+    /// 1 for each watch on the API server that is up, 0 for one that fails.
+    pub watches: WatchGauge,
     /// Scrapes of engines.
     pub scrapes: Counters<Taken>,
     /// Endpoints in the pool.
@@ -240,6 +249,12 @@ impl Metrics {
             served_elsewhere: counter(r, "served_elsewhere", "Requests that another endpoint served than was picked"),
             config_reloads: Counters::new(r, "config_reloads", "Reads of the configuration", "outcome", &taken),
             endpoints_reloads: Counters::new(r, "endpoints_reloads", "Reads of the endpoints", "outcome", &taken),
+            pool_pods: PodGauges::new(r, "pool_pods", "Pods of the pool, by whether they serve and why not"),
+            watches: {
+                let gauges = WatchGauge::default();
+                r.register("watch_up", "Whether a watch on the Kubernetes API server is up", gauges.clone());
+                gauges
+            },
             scrapes: Counters::new(r, "scrapes", "Scrapes of engine metrics", "outcome", &taken),
             endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
             eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),

@@ -88,6 +88,8 @@ fn every_metric_is_on_its_page_and_no_other() {
     let documented: Vec<_> =
         names(&page, "| `homing_").into_iter().map(|name| name.trim_end_matches("_total").to_owned()).collect();
     let metrics = homing::metrics::Metrics::new();
+    metrics.pool_pods.set(homing::metrics::PodState::Eligible, 0);
+    drop(metrics.watches.get_or_create(&[("watch", "pods")]));
     for gauges in [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share] {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }

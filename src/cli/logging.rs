@@ -27,8 +27,14 @@ pub fn init(format: LogFormat) -> anyhow::Result<()> {
     if let Some(word) = no_level(&directives) {
         bail!("HOMING_LOG: `{word}` is no level; use error, warn, info, debug or trace, or TARGET=LEVEL");
     }
-    let filter =
+    let mut filter =
         EnvFilter::builder().with_env_var("HOMING_LOG").with_default_directive(LevelFilter::INFO.into()).from_env()?;
+    if !directives.contains("kube") {
+        // They repeat each failure of a watch, which `homing::sources` says once and in words.
+        for library in ["kube_client=off", "kube_runtime=off"] {
+            filter = filter.add_directive(library.parse()?);
+        }
+    }
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
     let started = match format {
