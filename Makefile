@@ -18,7 +18,7 @@ with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts
 	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mutants bench lint lint-rust fmt parts rust compiler python
+.PHONY: help demo test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 
 test: rust python ## run every test, through a real Envoy and a real API server (options in TEST_ARGS)
 	@$(with_control_plane) $(with_envoy) cargo test --locked $(TEST_ARGS)
+
+test-long: rust python ## run the tests of outages at full length (options in TEST_ARGS)
+	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
 
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
 	@$(with_envoy) python3 tests/mutants.py $(MUTANTS)

@@ -26,6 +26,7 @@ mod retries;
 mod sessions;
 mod spoofing;
 mod subsets;
+#[allow(dead_code, reason = "what other test binaries need of it")]
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
