@@ -16,9 +16,11 @@ const SHOWN: usize = 40;
 const SHELL: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- & child=$!
-{ cat <&3 >/dev/null; kill -KILL $child; } 2>/dev/null & guard=$!
+# Who reads what a shell says of its jobs may be gone by then.
+exec >/dev/null 2>&1
+{ cat <&3; kill -KILL $child; } & guard=$!
 wait $child
-kill $guard 2>/dev/null
+kill $guard
 [ -z "$FOLDER" ] || rm -rf "$FOLDER"
 "#;
 
