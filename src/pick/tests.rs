@@ -358,3 +358,13 @@ fn a_models_name_is_remembered_only_in_part() {
     let picked = world.picker.pick(&long, world.now).expect("eligible");
     assert!(picked.decision().model.as_ref().is_some_and(|model| model.len() <= 128));
 }
+
+#[test]
+fn a_pool_by_another_name_knows_no_session_of_before_and_all_prefixes() {
+    let world = world(&["r1", "r2", "r3"]);
+    let text = vec![b'x'; 4_000];
+    let (home, _) = world.turn(Some("s"), Some(&text), 0);
+    world.picker.rename_pool("another uid");
+    assert_eq!(world.turn(Some("s"), Some(&text), 0), (home.clone(), Reason::Prefix));
+    assert_eq!(world.turn(Some("s"), Some(&text), 0), (home, Reason::Session));
+}
