@@ -17,8 +17,12 @@ with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="
 with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && \
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
+# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs.
+with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
+	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" &&
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-mutants bench lint lint-rust fmt parts rust compiler python
+.PHONY: help demo test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +31,11 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 	@cargo build --release --locked
 	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
 
-test: rust python ## run every test, end to end through a real Envoy (options in TEST_ARGS)
-	@$(with_parts) cargo test --locked $(TEST_ARGS)
+test: rust python ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
+	@$(with_control_plane) $(with_parts) cargo test --locked $(TEST_ARGS)
+
+test-long: rust python ## run the tests of outages at full length (options in TEST_ARGS)
+	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
 
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
 	@$(with_parts) python3 tests/mutants.py $(MUTANTS)
@@ -38,7 +45,7 @@ bench: rust ## time the hot steps (options in BENCH_ARGS)
 
 lint: lint-rust python ## check format, lints, docs, dependencies and scripts
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
-	@for script in scripts/parts/* .ci/run; do bash -n "$$script" || exit 1; done
+	@for script in $(wildcard scripts/parts/[a-z]*) .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
 	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py
 
 lint-rust: rust ## check format, lints and docs of the Rust code only
@@ -53,6 +60,8 @@ parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/envoy
 	@scripts/parts/envoy 1.36.2
 	@scripts/parts/clients
+	@scripts/parts/control-plane
+	@scripts/parts/crds
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.

@@ -3,6 +3,7 @@
 //! The one entry is [`Metrics`]; everybody may count through it, the metrics port renders it.
 
 mod counters;
+mod pods;
 mod scrapes;
 
 use std::sync::atomic::AtomicU64;
@@ -16,10 +17,14 @@ use prometheus_client::registry::Registry;
 use crate::model::{Reason, SessionSource};
 
 pub use counters::Counters;
+pub use pods::{PodGauges, PodState};
 pub use scrapes::ScrapeLabel;
 
 /// A count for each endpoint, by name; set when the page is asked for, from a count that is kept elsewhere.
 pub type EndpointCounter = Family<[(&'static str, String); 1], Counter>;
+
+/// A gauge for each watch on the API server, by what it watches.
+pub type WatchGauge = Family<[(&'static str, &'static str); 1], Gauge>;
 
 /// A gauge for each endpoint, by name.
 pub type EndpointGauge = Family<[(&'static str, String); 1], Gauge<f64, AtomicU64>>;
@@ -133,7 +138,7 @@ pub struct Metrics {
     pub matched_tokens: Counter<f64, AtomicU64>,
     /// Requests that another endpoint served than was picked.
     pub served_elsewhere: Counter,
-    /// Reads of the configuration file.
+    /// Reads of the configuration, from its file or its ConfigMap.
     pub config_reloads: Counters<Taken>,
     /// Reads of the endpoints file.
     pub endpoints_reloads: Counters<Taken>,
@@ -141,6 +146,10 @@ pub struct Metrics {
     pub certificate_reloads: Counters<Taken>,
     /// When the certificate in force expires, in unix seconds; nothing where there is none.
     pub certificate_expiry: Family<[(&'static str, &'static str); 0], Gauge>,
+    /// Pods of the pool, by whether they serve and why not.
+    pub pool_pods: PodGauges,
+    /// 1 for each watch on the API server that is up, 0 for one that fails.
+    pub watches: WatchGauge,
     /// Scrapes of engines, by how they ended.
     pub scrapes: Counters<ScrapeLabel>,
     /// Endpoints in the pool.
@@ -264,6 +273,12 @@ impl Metrics {
                 let metric = Family::default();
                 r.register("certificate_expiry_seconds", "When the certificate expires, unix time", metric.clone());
                 metric
+            },
+            pool_pods: PodGauges::new(r, "pool_pods", "Pods of the pool, by whether they serve and why not"),
+            watches: {
+                let gauges = WatchGauge::default();
+                r.register("watch_up", "Whether a watch on the Kubernetes API server is up", gauges.clone());
+                gauges
             },
             scrapes: Counters::new(
                 r,

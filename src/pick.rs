@@ -44,7 +44,7 @@ pub struct Picker {
     profile: ArcSwap<Profile>,
     index: Arc<PrefixIndex>,
     sessions: Sessions,
-    digest: SessionDigest,
+    digest: ArcSwap<SessionDigest>,
     estimates: Estimates,
     adapters: KnownAdapters,
     log: DecisionLog,
@@ -114,7 +114,7 @@ impl Picker {
             profile: ArcSwap::from_pointee(profile),
             index,
             sessions: Sessions::new(now),
-            digest: SessionDigest::derived_from(pool_name),
+            digest: ArcSwap::from_pointee(SessionDigest::derived_from(pool_name)),
             estimates,
             adapters: KnownAdapters::default(),
             log: DecisionLog::new(REMEMBERED_DECISIONS),
@@ -129,6 +129,12 @@ impl Picker {
     #[must_use]
     pub fn with_max_endpoints(self, count: usize) -> Self {
         Self { max_endpoints: count, ..self }
+    }
+
+    /// Names what the replicas of this picker share, where it was not known before. Sessions that came under
+    /// another name are not found any more.
+    pub fn rename_pool(&self, pool_name: &str) {
+        self.digest.store(Arc::new(SessionDigest::derived_from(pool_name)));
     }
 
     /// The configuration in force.

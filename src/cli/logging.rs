@@ -48,7 +48,14 @@ fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
     }
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(directives);
     // Its cause says the same again.
-    filter.map_err(|error| anyhow!("HOMING_LOG: {error}"))
+    let filter = filter.map_err(|error| anyhow!("HOMING_LOG: {error}"))?;
+    if directives.contains("kube") {
+        return Ok(filter);
+    }
+    // They repeat each failure of a watch, which `homing::sources` says once and in words.
+    ["kube_client=off", "kube_runtime=off"]
+        .iter()
+        .try_fold(filter, |filter, quiet| Ok(filter.add_directive(quiet.parse()?)))
 }
 
 /// A bare word that is no level: the filter would take it for a target and stay silent about everything else.

@@ -1,8 +1,11 @@
 //! `homing serve`: wires sources, picker, stream and ports, and stays until it is told to go.
 
 mod certificate;
+mod config;
+mod endpoints;
 mod inspect;
 mod pages;
+mod pods;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
@@ -11,40 +14,40 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use tokio::sync::watch;
 use tonic::service::Routes;
 
-use crate::config::{self, ConfigReader, PickerConfig};
+use crate::config::ConfigReader;
 use crate::ext_proc::{ExtProc, Options};
 use crate::metrics::{Metrics, Taken};
-use crate::model::{EXPLAINED, Endpoint};
+use crate::model::EXPLAINED;
 use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
 use crate::serving::tls::Identity;
 use crate::serving::{Readiness, Runtimes, health, http};
 use crate::sources::engine_metrics::{self, Heard, Target};
-use crate::sources::{config_file, endpoints_file};
-use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
+use crate::sources::kubernetes::Cluster;
+use crate::state::{Member, PoolReader, PrefixIndex, pool};
 
 use self::inspect::LastRead;
 use super::logging::{self, LogFormat};
-
-/// Replicas that read the same file serve the same pool.
-const FILE_POOL: &str = "endpoints-file";
 
 /// Serves Envoy's external processing protocol and picks an endpoint for every request.
 #[derive(Debug, clap::Args)]
 #[command(after_help = logging::HELP)]
 pub struct Args {
-    /// The endpoints of the pool, as YAML; followed while it changes.
-    #[arg(long, value_name = "FILE")]
-    endpoints_file: PathBuf,
+    #[command(flatten)]
+    endpoints: endpoints::SourceArgs,
 
     /// The configuration document, as YAML; followed while it changes [default: the built-in defaults].
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+
+    /// The configuration document in a ConfigMap of the pool's namespace, watched through the API server; the key is
+    /// config.yaml unless named. Where it may not be read, --config-file holds.
+    #[arg(long, value_name = "NAME[/KEY]")]
+    config_map: Option<String>,
 
     /// The address of the gRPC, health and metrics ports [default: all, IPv6 and IPv4].
     #[arg(long, value_name = "ADDR")]
@@ -132,8 +135,9 @@ pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let Args {
-        endpoints_file,
+        endpoints,
         config_file,
+        config_map,
         bind,
         grpc_port,
         grpc_health_port,
@@ -155,13 +159,21 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let starting = readiness.block("start");
     let metrics = Arc::new(Metrics::new());
 
-    let last_read = Arc::new(LastRead::new(config_file.as_deref()));
-    let config = follow_config(config_file, &metrics, &last_read).await?;
+    let source = endpoints.source()?;
+    let cluster = if source.is_in_cluster() || config_map.is_some() {
+        Some(Cluster::infer(endpoints.namespace()).await?)
+    } else {
+        None
+    };
+    let last_read = Arc::<LastRead>::default();
+    let reads = config::Reads::new(&metrics, &last_read);
+    let config = config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads).await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
-    follow_endpoints(endpoints_file, writer, &metrics).await?;
-    let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), FILE_POOL, Instant::now());
+    let name = source.pool_name(cluster.as_ref());
+    let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
     let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
+    endpoints::follow(source, cluster, writer, &picker, &readiness).await?;
     tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
     let acceptor = if secure_serving {
@@ -193,55 +205,28 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     tokio::spawn(http::serve_with_grpc(admin, pages::admin(picker), inspected));
 
     drop(starting);
-    tracing::info!("ready");
+    tokio::spawn(say_when_ready(readiness.clone()));
     let plan = Plan { window: drain_window, timeout: drain_timeout };
     drain::run(runtimes, grpc, &readiness, plan, signals).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the configuration and goes on following its file; the defaults where there is none.
-async fn follow_config(
-    file: Option<PathBuf>,
-    metrics: &Arc<Metrics>,
-    last_read: &Arc<LastRead>,
-) -> anyhow::Result<ConfigReader> {
-    let Some(path) = file else { return Ok(config::live(PickerConfig::default()).0) };
-    let (initial, file) =
-        config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
-    metrics.config_reloads.of(Taken::Good).inc();
-    let (reader, writer) = config::live(initial);
-    let (metrics, last_read) = (Arc::clone(metrics), Arc::clone(last_read));
-    tokio::spawn(file.follow(writer, move |read| {
-        metrics.config_reloads.of(taken(&read)).inc();
-        last_read.note(read);
-    }));
-    Ok(reader)
-}
-
-/// Reads the endpoints and goes on following their file.
-async fn follow_endpoints(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<Metrics>) -> anyhow::Result<()> {
-    let (initial, reload) =
-        endpoints_file::open(&path).await.with_context(|| format!("--endpoints-file {}", path.display()))?;
-    metrics.endpoints_reloads.of(Taken::Good).inc();
-    warn_where_nobody_serves(&initial);
-    writer.replace(initial);
-    let metrics = Arc::clone(metrics);
-    tokio::spawn(reload.follow(move |read| {
-        metrics.endpoints_reloads.of(taken(&read)).inc();
-        if let Ok(endpoints) = read {
-            tracing::info!(endpoints = endpoints.len(), "endpoints taken");
-            warn_where_nobody_serves(&endpoints);
-            writer.replace(endpoints);
+/// Logs when the process becomes ready, and what it waits for until then.
+async fn say_when_ready(readiness: Readiness) {
+    let mut states = readiness.watch();
+    loop {
+        let state = states.borrow_and_update().clone();
+        if state.is_draining() {
+            return;
         }
-    }));
-    Ok(())
-}
-
-fn warn_where_nobody_serves(endpoints: &[Endpoint]) {
-    if endpoints.is_empty() {
-        tracing::warn!("the endpoints file names no endpoint: every request is refused with 503");
-    } else if !endpoints.iter().any(Endpoint::is_eligible) {
-        tracing::warn!("no endpoint has a weight above 0: every request is refused with 503");
+        if state.is_ready() {
+            tracing::info!("ready")
+        } else {
+            tracing::info!("not ready: {state}")
+        }
+        if states.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -264,7 +249,11 @@ async fn ask_engines(mut pool: PoolReader, config: ConfigReader, picker: Arc<Pic
 
 fn targets(pool: &PoolReader) -> Vec<Target> {
     let pool = pool.load();
-    pool.members().iter().map(|member| Target { id: member.id, address: member.endpoint.address }).collect()
+    pool.members().iter().map(target).collect()
+}
+
+fn target(member: &Member) -> Target {
+    Target { id: member.id, address: member.endpoint.address, http2: member.endpoint.http2 }
 }
 
 fn taken<T, E>(read: &Result<T, E>) -> Taken {

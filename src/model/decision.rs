@@ -25,13 +25,15 @@ pub enum Reason {
     Load,
     /// The session's home is gone or out; it has a new one from now on.
     Moved,
+    /// The session's home is not ready, and expected back: this request goes elsewhere, the session does not.
+    Away,
     /// Scoring failed, and the least loaded endpoint was taken.
     Fallback,
 }
 
 impl Reason {
     /// Every reason, in the order of `docs/scoring.md`.
-    pub const ALL: [Self; 5] = [Self::Session, Self::Prefix, Self::Load, Self::Moved, Self::Fallback];
+    pub const ALL: [Self; 6] = [Self::Session, Self::Prefix, Self::Load, Self::Moved, Self::Away, Self::Fallback];
 
     /// The label in metrics and explanations.
     pub fn as_str(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Reason {
             Self::Prefix => "prefix",
             Self::Load => "load",
             Self::Moved => "moved",
+            Self::Away => "away",
             Self::Fallback => "fallback",
         }
     }

@@ -16,7 +16,7 @@ pub struct EndpointId {
     pub generation: u32,
 }
 
-/// An endpoint as a source describes it: from a file, later from a pod.
+/// An endpoint as a source describes it: from a file, or from a pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     /// What makes it the same endpoint after a reload; from a file: name, address and port.
@@ -25,12 +25,17 @@ pub struct Endpoint {
     pub name: Arc<str>,
     /// Where requests go; printed as `ip:port` or `[v6]:port` in the destination header.
     pub address: SocketAddr,
-    /// Labels, for people and for filters.
-    pub labels: BTreeMap<String, String>,
+    /// Labels, for people and for filters; shared by the ports of a pod.
+    pub labels: Arc<BTreeMap<String, String>>,
     /// Its share relative to the others: divides its cost and enters rendezvous. 0 or less takes it out.
     pub weight: f64,
     /// Takes no new sessions, keeps those that it has.
     pub draining: bool,
+    /// Serves now. One that does not is expected back soon: its sessions keep it as their home, and what it
+    /// holds is remembered. One that is not expected back is no endpoint of the pool any more.
+    pub ready: bool,
+    /// Speaks HTTP/2 without TLS, and maybe nothing else: how to ask it for its metrics.
+    pub http2: bool,
 }
 
 impl Endpoint {
@@ -40,9 +45,11 @@ impl Endpoint {
             identity: format!("{name}/{address}").into(),
             name: name.into(),
             address,
-            labels: BTreeMap::new(),
+            labels: Arc::default(),
             weight: 1.0,
             draining: false,
+            ready: true,
+            http2: false,
         }
     }
 
@@ -53,7 +60,7 @@ impl Endpoint {
 
     /// Whether it may serve anything at all.
     pub fn is_eligible(&self) -> bool {
-        self.weight > 0.0
+        self.ready && self.weight > 0.0
     }
 }
 

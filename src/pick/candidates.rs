@@ -117,7 +117,9 @@ impl Choices<'_> {
         let uncached = |candidate: &Candidate| candidate.uncached_tokens;
         let most = context.candidates.iter().map(uncached).fold(f64::MIN, f64::max);
         let least = context.candidates.iter().map(uncached).fold(f64::MAX, f64::min);
-        if moved {
+        if moved && self.session.waits_for_home(self.pool) {
+            Reason::Away
+        } else if moved {
             Reason::Moved
         } else if winner.is_home {
             Reason::Session

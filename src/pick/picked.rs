@@ -231,7 +231,8 @@ impl Picked {
         adapter.into_iter().for_each(|adapter| member.load.adapters().remove(adapter));
     }
 
-    /// Makes the endpoint the session's home, unless a later request has moved the session meanwhile.
+    /// Makes the endpoint the session's home, unless a later request has moved the session meanwhile, or it has a
+    /// home that is expected back.
     fn bind(&mut self, now: Now) {
         let Some(key) = self.facts.session else { return };
         let picker = &self.picker;
@@ -239,6 +240,11 @@ impl Picked {
         let home = self.booking.endpoint();
         let current = picker.sessions.get(key, now.instant, sessions.idle_timeout).map(|session| session.home);
         if current.is_some() && current != self.facts.old_home && current != Some(home) {
+            return;
+        }
+        let pool = picker.pool.load();
+        let is_away = |home| pool.get(home).is_some_and(|member| !member.endpoint.ready);
+        if current.is_some_and(|current| current != home && is_away(current)) {
             return;
         }
         if self.facts.old_home.is_some_and(|old| old != home) {

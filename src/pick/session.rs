@@ -27,6 +27,11 @@ impl KnownSession {
         let member = pool.get(self.entry?.home)?;
         (may_serve(member, request) && !member.load.is_gone()).then_some(member.id)
     }
+
+    /// Whether its home serves nobody at the moment, and is expected back.
+    pub fn waits_for_home(&self, pool: &PoolSnapshot) -> bool {
+        self.entry.is_some_and(|session| pool.get(session.home).is_some_and(|member| !member.endpoint.ready))
+    }
 }
 
 impl Picker {
@@ -40,14 +45,15 @@ impl Picker {
             (_, Some(prompt)) => prompt.model,
         };
         let class = if hint.source == SessionSource::Group { SessionClass::Group } else { SessionClass::Session };
-        let key = self.digest.key(class, hint.tenant, model, id);
+        let digest = self.digest.load();
+        let key = digest.key(class, hint.tenant, model, id);
         if !is_bound(config, request) {
             return KnownSession { key: Some(key), ..KnownSession::default() };
         }
         let find = |key| self.sessions.get(key, now, config.sessions.idle_timeout);
         let entry = find(key);
         let parent = hint.parent.filter(|_| entry.is_none());
-        let parent = parent.and_then(|id| find(self.digest.key(SessionClass::Session, hint.tenant, model, id)));
+        let parent = parent.and_then(|id| find(digest.key(SessionClass::Session, hint.tenant, model, id)));
         KnownSession { key: Some(key), entry, parent_home: parent.map(|parent| parent.home) }
     }
 

@@ -4,6 +4,7 @@ use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource};
 use crate::state::{PoolWriter, SessionClass, pool};
 use std::time::{Duration, SystemTime};
 
+mod away;
 mod choices;
 mod kinship;
 mod reports;
@@ -337,7 +338,7 @@ fn an_answer_that_comes_late_moves_no_session_back() {
     let mut quick = world.pick(Some("s"), Some(&text));
     quick.answered(Head { served: Some(endpoint(other).address), ..ok() }, world.now);
     slow.answered(ok(), world.now);
-    let key = world.picker.digest.key(SessionClass::Session, "", "m", "s");
+    let key = world.picker.digest.load().key(SessionClass::Session, "", "m", "s");
     let home = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60)).expect("bound").home;
     assert_eq!(&*world.picker.pool.load().get(home).expect("in the pool").endpoint.name, other);
 }
@@ -357,4 +358,14 @@ fn a_models_name_is_remembered_only_in_part() {
     let long = Request { prompt: Some(Prompt { model: &name, ..prompt(b"x") }), ..request(None, None) };
     let picked = world.picker.pick(&long, world.now).expect("eligible");
     assert!(picked.decision().model.as_ref().is_some_and(|model| model.len() <= 128));
+}
+
+#[test]
+fn a_pool_by_another_name_knows_no_session_of_before_and_all_prefixes() {
+    let world = world(&["r1", "r2", "r3"]);
+    let text = vec![b'x'; 4_000];
+    let (home, _) = world.turn(Some("s"), Some(&text), 0);
+    world.picker.rename_pool("another uid");
+    assert_eq!(world.turn(Some("s"), Some(&text), 0), (home.clone(), Reason::Prefix));
+    assert_eq!(world.turn(Some("s"), Some(&text), 0), (home, Reason::Session));
 }

@@ -23,6 +23,8 @@ pub struct EndpointView {
     pub weight: f64,
     /// Whether it takes no new sessions.
     pub draining: bool,
+    /// Whether it serves now; one that does not is expected back.
+    pub ready: bool,
     /// Tokens sent there whose first byte has not come back.
     pub waiting_tokens: f64,
     /// Requests in flight there.
@@ -62,6 +64,7 @@ impl Picker {
                 address: member.destination.clone(),
                 weight: member.endpoint.weight,
                 draining: member.endpoint.draining,
+                ready: member.endpoint.ready,
                 waiting_tokens: member.load.waiting_tokens(self.estimates.uncached_tokens()),
                 in_flight: member.load.in_flight(),
                 failure_share,
@@ -85,7 +88,7 @@ impl Picker {
         let views = self.endpoints(now);
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         metrics.endpoints.set(count(views.len()));
-        metrics.eligible_endpoints.set(count(views.iter().filter(|view| view.weight > 0.0).count()));
+        metrics.eligible_endpoints.set(count(views.iter().filter(|view| view.ready && view.weight > 0.0).count()));
         metrics.session_entries.set(count(self.sessions.len()));
         let blocks = views.iter().map(|view| view.indexed_blocks).sum();
         metrics.index_bytes.set(count(PrefixIndex::bytes(blocks)));

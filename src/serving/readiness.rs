@@ -2,6 +2,7 @@
 //!
 //! The one entry is [`Readiness::block`]. Health, `/readyz` and drain read it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use tokio::sync::watch;
@@ -14,14 +15,14 @@ pub struct Readiness(watch::Sender<State>);
 #[must_use = "readiness is held back only while this is alive"]
 #[derive(Debug)]
 pub struct BlockReady {
-    name: &'static str,
+    name: Cow<'static, str>,
     readiness: Readiness,
 }
 
 /// What readiness is at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    pending: Vec<&'static str>,
+    pending: Vec<Cow<'static, str>>,
     draining: bool,
 }
 
@@ -35,8 +36,9 @@ impl Default for Readiness {
 
 impl Readiness {
     /// Not ready until the guard is dropped; `name` is listed meanwhile.
-    pub fn block(&self, name: &'static str) -> BlockReady {
-        self.0.send_modify(|state| state.pending.push(name));
+    pub fn block(&self, name: impl Into<Cow<'static, str>>) -> BlockReady {
+        let name = name.into();
+        self.0.send_modify(|state| state.pending.push(name.clone()));
         BlockReady { name, readiness: self.clone() }
     }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::reload::{Reload, ReloadError};
 use crate::config::{ConfigWriter, Parsed, PickerConfig, parse};
@@ -20,8 +21,25 @@ pub async fn open(path: impl Into<PathBuf>) -> Result<(PickerConfig, ConfigFile)
 }
 
 impl ConfigFile {
+    /// Watches a file that may not exist yet, or not be right yet. Must be called within a tokio runtime.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(Reload::new(path, parse))
+    }
+
+    /// Waits for the next content; the first is that of now.
+    ///
+    /// # Errors
+    /// The content cannot be read or is not right.
+    pub async fn next(&mut self) -> Result<PickerConfig, ReloadError> {
+        self.0.next().await.map(warned)
+    }
+
     /// Publishes each later good content. `outcome` is told of each, good or bad, to count it. Never returns.
-    pub async fn follow(self, writer: ConfigWriter, mut outcome: impl FnMut(Result<(), &ReloadError>)) -> Infallible {
+    pub async fn follow(
+        self,
+        writer: Arc<ConfigWriter>,
+        mut outcome: impl FnMut(Result<(), &ReloadError>),
+    ) -> Infallible {
         self.0.follow(|parsed| outcome(parsed.map(|parsed| writer.publish(warned(parsed))))).await
     }
 }
@@ -54,7 +72,7 @@ mod tests {
 
         let (reader, writer) = live(first);
         let (sender, mut outcomes) = mpsc::unbounded_channel();
-        let following = tokio::spawn(file.follow(writer, move |outcome| {
+        let following = tokio::spawn(file.follow(Arc::new(writer), move |outcome| {
             let _ = sender.send(outcome.map_err(ToString::to_string));
         }));
         let mut next = async || timeout(Duration::from_secs(10), outcomes.recv()).await.expect("in time");

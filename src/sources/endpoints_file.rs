@@ -108,7 +108,7 @@ fn checked(entry: Entry, note: &mut impl FnMut(&str, String)) -> Option<Endpoint
         note("weight", format!("is {weight}, must be a finite number; 0 takes the endpoint out"));
     }
     let (Ok(ip), Some(port), true) = (ip, number, good) else { return None };
-    Some(Endpoint { labels, weight, draining: drain, ..Endpoint::new(&name, SocketAddr::new(ip, port)) })
+    Some(Endpoint { labels: labels.into(), weight, draining: drain, ..Endpoint::new(&name, SocketAddr::new(ip, port)) })
 }
 
 /// Shows all names that are valid; see [`Document::read`].

@@ -8,7 +8,7 @@ mod ask;
 mod parse;
 mod scrape;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -22,12 +22,14 @@ use crate::config::ConfigReader;
 use crate::model::{EndpointId, EngineReport};
 
 /// An engine to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The endpoint that the report is about.
     pub id: EndpointId,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1.
+    pub http2: bool,
 }
 
 /// What an attempt to ask an engine came to.
@@ -69,14 +71,15 @@ where
     F: Fn(Scrape) + Clone + Send + 'static,
 {
     let scraper = Scraper::new();
-    let mut asking: HashMap<EndpointId, (SocketAddr, Asking)> = HashMap::new();
+    let mut asking: HashMap<EndpointId, (Target, Asking)> = HashMap::new();
     loop {
         let wanted = targets.borrow_and_update().clone();
-        asking.retain(|id, (address, _)| wanted.contains(&Target { id: *id, address: *address }));
+        let still: HashSet<Target> = wanted.iter().copied().collect();
+        asking.retain(|_, (target, _)| still.contains(target));
         for target in wanted {
             asking.entry(target.id).or_insert_with(|| {
                 let task = ask::ask(target, scraper.clone(), config.clone(), report.clone());
-                (target.address, Asking(tokio::spawn(task)))
+                (target, Asking(tokio::spawn(task)))
             });
         }
         if targets.changed().await.is_err() {

@@ -45,9 +45,14 @@ impl<T> Reload<T> {
         path: impl Into<PathBuf>,
         parse: fn(&str) -> Result<T, ConfigError>,
     ) -> Result<(T, Self), ReloadError> {
-        let mut reload = Self { watch: FileWatch::new(path), parse };
+        let mut reload = Self::new(path, parse);
         let first = reload.next().await?;
         Ok((first, reload))
+    }
+
+    /// Watches a file that may not exist yet, or not be right yet. Must be called within a tokio runtime.
+    pub fn new(path: impl Into<PathBuf>, parse: fn(&str) -> Result<T, ConfigError>) -> Self {
+        Self { watch: FileWatch::new(path), parse }
     }
 
     /// Waits for the next content.

@@ -106,8 +106,9 @@ fn an_unknown_flag_is_an_error_that_names_the_nearest() {
 fn help_names_every_flag_of_serve() {
     let (status, text) = run(&binary(), &["serve", "--help"]);
     assert!(status.success(), "{text}");
-    let flags = "endpoints-file config-file bind grpc-port grpc-health-port metrics-port admin-port secure-serving \
-                 cert-path cert-name log-format explain-header drain-timeout";
+    let flags = "endpoints-file pool-name pool-namespace endpoint-selector endpoint-target-ports ready-grace config-file \
+                 config-map bind grpc-port grpc-health-port metrics-port admin-port secure-serving cert-path cert-name \
+                 log-format explain-header drain-timeout";
     for flag in flags.split(' ') {
         assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");
     }
@@ -157,6 +158,27 @@ fn check_says_what_it_prints_and_its_exit_codes() {
         assert!(text.contains(said), "{said:?} is missing: {text}");
     }
     assert!(!text.contains("default: false"), "{text}");
+}
+
+#[test]
+fn serve_needs_exactly_one_source_of_endpoints_and_says_which_there_are() {
+    for arguments in [&["serve"][..], &["serve", "--pool-name", "p", "--endpoints-file", "f"]] {
+        let (status, text) = run(&binary(), arguments);
+        assert!(!status.success());
+        for flag in ["--pool-name", "--endpoint-selector", "--endpoint-target-ports", "--endpoints-file"] {
+            assert!(text.contains(flag), "{flag} is not named: {text}");
+        }
+    }
+}
+
+#[test]
+fn serve_with_a_pool_ends_with_an_error_where_no_api_server_is_known() {
+    let mut command = Command::new(binary());
+    command.args(["serve", "--pool-name", "p", "--grpc-port", "0"]).env_clear().env("KUBECONFIG", "/nowhere/at-all");
+    let output = command.output().expect("Homing can be run");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(text.contains("KUBECONFIG") && text.contains("ServiceAccount"), "{text}");
 }
 
 /// Whether `homing check` accepts a file of this text, and what it says.

@@ -49,7 +49,7 @@ async fn the_configuration_in_force_is_told_with_its_generation_and_whether_the_
     let mut client = inspect(&homing).await;
     let first = config(&mut client).await;
     assert_eq!((first.generation, first.last_read_good, &*first.last_error), (1, true, ""));
-    assert!(first.file.ends_with("config.yaml"), "{}", first.file);
+    assert!(first.source.ends_with("config.yaml"), "{}", first.source);
 
     homing.write_config(&config_document("limits: {bodyWiat: 8s}"));
     let bad = eventually("the bad edit is noticed", async || {

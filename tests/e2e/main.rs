@@ -34,6 +34,8 @@ mod saturation;
 mod sessions;
 mod spoofing;
 mod subsets;
+#[allow(dead_code, reason = "what other test binaries need of it")]
+#[path = "../support/mod.rs"]
 mod support;
 mod tls;
 mod trailers;

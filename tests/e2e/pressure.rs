@@ -39,10 +39,10 @@ async fn ten_thousand_streams_at_once_are_all_answered_and_leave_no_booking() {
     let all = (CONNECTIONS * STREAMS) as u64;
     eventually("every half body is kept", async || {
         // With what keeping a piece costs beside its bytes.
-        (homing.metric("homing_buffered_body_bytes").await >= all * HALF as u64).then_some(())
+        (homing.count("homing_buffered_body_bytes").await >= all * HALF as u64).then_some(())
     })
     .await;
-    assert_eq!(homing.metric("homing_open_streams").await, all);
+    assert_eq!(homing.count("homing_open_streams").await, all);
 
     let mut answered = JoinSet::new();
     for streams in streams {
@@ -54,8 +54,8 @@ async fn ten_thousand_streams_at_once_are_all_answered_and_leave_no_booking() {
         });
     }
     answered.join_all().await;
-    assert_eq!(homing.metric("homing_streams_total{end=\"completed\"}").await, all);
-    assert_eq!(homing.metric("homing_buffered_body_bytes").await, 0);
+    assert_eq!(homing.count("homing_streams_total{end=\"completed\"}").await, all);
+    assert_eq!(homing.count("homing_buffered_body_bytes").await, 0);
     homing.ledger_reads_zero().await;
 }
 
@@ -97,7 +97,7 @@ async fn envoys_own_circuit_breakers_are_what_refuses_the_rest() {
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "Envoy opens no more streams to its picker");
     }
     world.homing.books(DEFAULT_BREAKER as u64).await;
-    assert_eq!(world.homing.metric("homing_open_streams").await, DEFAULT_BREAKER as u64);
+    assert_eq!(world.homing.count("homing_open_streams").await, DEFAULT_BREAKER as u64);
     gate.open();
     while let Some(status) = replies.join_next().await {
         assert_eq!(status.expect("a reply"), StatusCode::OK);
@@ -147,7 +147,7 @@ async fn bodies_beyond_the_budget_are_picked_early_and_arrive_unchanged() {
     gate.let_pass(BODIES);
     let early = "homing_early_picks_total{cause=\"budget\"}";
     eventually("most bodies are picked early", async || {
-        (world.homing.metric(early).await >= BODIES as u64 - 8).then_some(())
+        (world.homing.count(early).await >= BODIES as u64 - 8).then_some(())
     })
     .await;
     gate.open();
@@ -158,8 +158,8 @@ async fn bodies_beyond_the_budget_are_picked_early_and_arrive_unchanged() {
         world.engines.iter().flat_map(|engine| engine.requests()).map(|request| request.body).collect();
     arrived.sort_by_key(Bytes::len);
     assert!(arrived == sent, "{} of {BODIES} bodies arrived, or not as they were", arrived.len());
-    assert_eq!(world.homing.metric("homing_buffered_body_bytes").await, 0);
-    assert_eq!(world.homing.metric("homing_refused_total{reason=\"body-too-large\"}").await, 0);
+    assert_eq!(world.homing.count("homing_buffered_body_bytes").await, 0);
+    assert_eq!(world.homing.count("homing_refused_total{reason=\"body-too-large\"}").await, 0);
     world.homing.ledger_reads_zero().await;
 }
 
@@ -182,7 +182,7 @@ async fn uploads_that_take_their_time_are_picked_early_and_arrive_whole() {
     gate.let_pass(UPLOADS);
     let early = "homing_early_picks_total{cause=\"slow\"}";
     eventually("every upload is picked early", async || {
-        (world.homing.metric(early).await == UPLOADS as u64).then_some(())
+        (world.homing.count(early).await == UPLOADS as u64).then_some(())
     })
     .await;
     // The rest trickles in, piece by piece.
@@ -197,6 +197,6 @@ async fn uploads_that_take_their_time_are_picked_early_and_arrive_whole() {
         world.engines.iter().flat_map(|engine| engine.requests()).map(|request| request.body).collect();
     arrived.sort_by_key(Bytes::len);
     assert!(arrived == sent, "{} of {UPLOADS} bodies arrived, or not as they were", arrived.len());
-    assert_eq!(world.homing.metric("homing_buffered_body_bytes").await, 0);
+    assert_eq!(world.homing.count("homing_buffered_body_bytes").await, 0);
     world.homing.ledger_reads_zero().await;
 }

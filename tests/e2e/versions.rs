@@ -199,7 +199,7 @@ async fn send_megabytes(version: &'static str) {
             }
         }
         assert_eq!(world.engines[0].requests().len(), sent, "every body arrives once");
-        let duplicates = world.homing.metric("homing_duplicate_chunks_total").await;
+        let duplicates = world.homing.count("homing_duplicate_chunks_total").await;
         println!("Envoy {version}, {sent} bodies, buffers of {buffer_limit:?}: {duplicates} ends came twice");
         world.homing.ledger_reads_zero().await;
     }

@@ -73,7 +73,7 @@ impl inspect_server::Inspect for Inspect {
         Ok(Response::new(ConfigResponse {
             document,
             generation: self.config.generation(),
-            file: self.last_read.file().map_or_else(String::new, |file| file.display().to_string()),
+            source: self.last_read.source(),
             last_read_good: error.is_none(),
             last_error: error.unwrap_or_default(),
         }))

@@ -117,7 +117,7 @@ fn a_conversation_grows_by_what_each_request_shows_where_the_engine_does_not_tel
     let request = Request { prompt: Some(excerpt(&text)), ..hinted(named("s"), None) };
     for turn in 1..=3_u32 {
         world.turn_of(&request);
-        let key = world.picker.digest.key(SessionClass::Session, "", "m", "s");
+        let key = world.picker.digest.load().key(SessionClass::Session, "", "m", "s");
         let session = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60));
         assert_eq!(session.expect("bound").prompt_bytes, turn * 4_000);
     }

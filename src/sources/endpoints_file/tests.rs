@@ -25,7 +25,7 @@ endpoints:
 ";
     let endpoints = parse(text).expect("a valid document");
     let first = Endpoint {
-        labels: BTreeMap::from([("zone".into(), "a".into())]),
+        labels: BTreeMap::from([("zone".into(), "a".into())]).into(),
         weight: 2.0,
         draining: true,
         ..Endpoint::new("r1", ([127, 0, 0, 1], 8001).into())

@@ -32,7 +32,7 @@ struct Told {
 
 /// Asks the engine of `target`, and hands every outcome to `report`. Never returns.
 pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report: impl Fn(Scrape)) {
-    let Target { id, address } = target;
+    let id = target.id;
     // A pool that appears at once is not asked all at once.
     let mut pause = rand::random_range(0.0..JITTER);
     let mut page = Page { settings: config.load().engine_metrics.clone(), gives_json: false };
@@ -52,8 +52,10 @@ pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, rep
             () = config.changed() => continue,
         }
         let sent = Instant::now();
-        let (at, path) = page.place(address);
-        let outcome = scraper.scrape(at, path, page.settings.engine.kind(), page.settings.timeout).await;
+        let (at, path) = page.place(target.address);
+        let outcome = scraper
+            .scrape(Target { address: at, ..target }, path, page.settings.engine.kind(), page.settings.timeout)
+            .await;
         told.tell(at, path, &outcome);
         page.learn(&outcome);
         heard_of = true;

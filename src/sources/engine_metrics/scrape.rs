@@ -1,4 +1,4 @@
-//! One scrape: an engine's metrics page over a pooled HTTP/1 connection.
+//! One scrape: an engine's metrics page over a pooled connection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
+use super::Target;
 use super::parse::Page;
 use crate::metrics::ScrapeLabel;
 use crate::model::{EngineKind, EngineReport};
@@ -63,7 +64,8 @@ impl ScrapeError {
 /// Scrapes engines; clones share the pool of connections.
 #[derive(Clone, Debug)]
 pub struct Scraper {
-    client: Client<HttpConnector, Empty<Bytes>>,
+    http1: Client<HttpConnector, Empty<Bytes>>,
+    http2: Client<HttpConnector, Empty<Bytes>>,
 }
 
 impl Scraper {
@@ -71,12 +73,15 @@ impl Scraper {
     pub fn new() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self { client }
+        let client = |http2_only| {
+            Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(1)
+                .pool_idle_timeout(IDLE)
+                .pool_timer(TokioTimer::new())
+                .http2_only(http2_only)
+                .build(connector.clone())
+        };
+        Self { http1: client(false), http2: client(true) }
     }
 
     /// Asks one engine once, and gives up after `limit`; only the names of `engine` count, where it is known.
@@ -85,17 +90,18 @@ impl Scraper {
     /// See [`ScrapeError`]; a page that lacks what we want is no error.
     pub async fn scrape(
         &self,
-        address: SocketAddr,
+        target: Target,
         path: &str,
         engine: Option<EngineKind>,
         limit: Duration,
     ) -> Result<EngineReport, ScrapeError> {
-        timeout(limit, self.fetch(address, path, Page::of(engine))).await.unwrap_or(Err(ScrapeError::Timeout(limit)))
+        timeout(limit, self.fetch(target, path, Page::of(engine))).await.unwrap_or(Err(ScrapeError::Timeout(limit)))
     }
 
-    async fn fetch(&self, address: SocketAddr, path: &str, mut page: Page) -> Result<EngineReport, ScrapeError> {
-        let request = request(address, path).map_err(|error| ScrapeError::Exchange(error.into()))?;
-        let response = self.client.request(request).await.map_err(|error| {
+    async fn fetch(&self, target: Target, path: &str, mut page: Page) -> Result<EngineReport, ScrapeError> {
+        let client = if target.http2 { &self.http2 } else { &self.http1 };
+        let request = request(target.address, path).map_err(|error| ScrapeError::Exchange(error.into()))?;
+        let response = client.request(request).await.map_err(|error| {
             if error.is_connect() { ScrapeError::Connect(error) } else { ScrapeError::Exchange(error.into()) }
         })?;
         if response.status() != StatusCode::OK {

@@ -30,7 +30,7 @@ async fn engine(answers: bool) -> SocketAddr {
 }
 
 fn target(slot: u32, address: SocketAddr) -> Target {
-    Target { id: EndpointId { slot, generation: 1 }, address }
+    Target { id: EndpointId { slot, generation: 1 }, address, http2: false }
 }
 
 fn asking(enabled: bool) -> PickerConfig {

@@ -65,6 +65,14 @@ impl Process {
         assert!(status.is_ok_and(|status| status.success()), "{}: cannot be signalled", self.name);
     }
 
+    /// Memory that it holds at this moment, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs, on Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory is told");
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib / 1024.0
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("the child can be waited for").is_none()

@@ -65,6 +65,16 @@ impl Homing {
         Self::spawn(folder, &arguments).await
     }
 
+    /// Starts it with `flags`, which say where its endpoints come from, and with `environment`; waits until it
+    /// listens, and for nothing more.
+    pub async fn launch(folder: TempDir, flags: &[&str], environment: &[(&str, &OsStr)]) -> Self {
+        let free_ports = "--bind 127.0.0.1 --grpc-port 0 --grpc-health-port 0 --metrics-port 0 --admin-port 0";
+        let fixed = free_ports.split(' ').chain(["--log-format", "json", "--secure-serving=false"]);
+        let arguments: Vec<&OsStr> =
+            ["serve"].into_iter().chain(fixed).chain(flags.iter().copied()).map(OsStr::new).collect();
+        Self::listening(folder, &arguments, environment).await
+    }
+
     /// Starts it with exactly these arguments; they must ask for free ports and for logs in JSON.
     pub async fn start_with(folder: TempDir, arguments: &[String]) -> Self {
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
@@ -72,8 +82,20 @@ impl Homing {
     }
 
     async fn spawn(folder: TempDir, arguments: &[&OsStr]) -> Self {
+        let mut homing = Self::listening(folder, arguments, &[]).await;
+        homing.is_ready().await;
+        homing
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn is_ready(&mut self) {
+        self.process.log_line("ready", 0, |line| line["message"] == "ready").await;
+    }
+
+    async fn listening(folder: TempDir, arguments: &[&OsStr], environment: &[(&str, &OsStr)]) -> Self {
         let mut command = Command::new(binary());
         command.args(arguments).env("HOMING_LOG", "info,homing=trace");
+        command.envs(environment.iter().copied());
         let mut process = Process::spawn("homing", command);
         let mut ports = BTreeMap::new();
         for name in ["grpc", "health", "metrics", "admin"] {
@@ -81,7 +103,6 @@ impl Homing {
             let address = line["address"].as_str().expect("an address");
             ports.insert(name.to_owned(), address.parse().expect("an ip and a port"));
         }
-        process.log_line("ready", 0, |line| line["message"] == "ready").await;
         Self { process, ports, folder }
     }
 
@@ -94,13 +115,6 @@ impl Homing {
     pub async fn page(&self, port: &str, path: &str) -> super::client::Reply {
         let mut connection = Connection::open(self.port(port), Protocol::Http1).await.expect("the port accepts");
         connection.exchange(get(path)).await
-    }
-
-    /// The value of a metric, by its name and labels as the page has them.
-    pub async fn metric(&self, name: &str) -> u64 {
-        let page = String::from_utf8_lossy(&self.page("metrics", "/metrics").await.ok().body).into_owned();
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        value.unwrap_or_else(|| panic!("{name} is not on the page:\n{page}"))
     }
 
     /// Every endpoint with its load.
@@ -197,6 +211,28 @@ impl Homing {
     /// Its whole log.
     pub fn log(&self) -> String {
         self.process.output()
+    }
+
+    /// Waits for the log line, after `mark`, that `wanted` accepts.
+    pub async fn says(&mut self, what: &str, mark: usize, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.process.log_line(what, mark, wanted).await
+    }
+
+    /// The value of one line of its metrics page; `None` where it is not there.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.page("metrics", "/metrics").await.ok();
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        page.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+
+    /// The value of a count that must be on its metrics page.
+    pub async fn count(&self, series: &str) -> u64 {
+        self.metric(series).await.unwrap_or_else(|| panic!("{series} is not on the page")) as u64
+    }
+
+    /// Memory that it holds at this moment, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        self.process.resident_mib()
     }
 
     /// Asks it to end.

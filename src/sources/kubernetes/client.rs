@@ -1,0 +1,52 @@
+//! The way to the API server.
+
+use std::time::Duration;
+
+use kube::config::{Config, InferConfigError};
+
+/// The API server is in the same cluster: one that does not accept within this is gone.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which nothing comes for so long is dead. Longer than [`WATCH_SECONDS`](super::watch::WATCH_SECONDS).
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An API server, and the namespace in which we look.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(super) client: kube::Client,
+    namespace: String,
+}
+
+/// There is no way to an API server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Neither a kubeconfig nor the files of a pod's ServiceAccount are there.
+    #[error("no API server is known: run in a pod with a ServiceAccount token, or set KUBECONFIG ({0})")]
+    Unknown(#[from] InferConfigError),
+    /// What they say cannot be used.
+    #[error("the API server's address or certificates cannot be used: {0}")]
+    Unusable(#[from] kube::Error),
+}
+
+impl Cluster {
+    /// The cluster of `KUBECONFIG` or of the pod that we run in; `namespace` is the pod's own unless it is given.
+    ///
+    /// Connects to nothing yet: an API server that is away now may be there later.
+    ///
+    /// # Errors
+    /// Nothing says where the API server is.
+    pub async fn infer(namespace: Option<String>) -> Result<Self, ConnectError> {
+        let mut config = Config::infer().await?;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
+        config.read_timeout = Some(READ_TIMEOUT);
+        config.reset_reader_on_write = true;
+        // A watch has its own way to wait and try again, and says that it does.
+        config.default_retry = false;
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        Ok(Self { client: kube::Client::try_from(config)?, namespace })
+    }
+
+    /// Where the pool, its pods and the ConfigMap are.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+}

@@ -1,0 +1,105 @@
+//! Says what has changed since it was said last, to whoever follows the pool and in the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::roster::Roll;
+use crate::metrics::PodState;
+use crate::model::Endpoint;
+
+/// Pods that one log line names.
+const NAMED: usize = 8;
+
+/// Something that has changed.
+#[derive(Debug)]
+pub enum Update {
+    /// What has to be there before endpoints can be known, in words; `None` once all of it is.
+    Missing(Option<String>),
+    /// The pool is known; its uid is what the replicas of a picker share.
+    Pool(Arc<str>),
+    /// All endpoints of the pool.
+    Endpoints(Vec<Endpoint>),
+    /// How many pods are in each state, in the order of [`PodState::ALL`].
+    Pods([usize; PodState::ALL.len()]),
+    /// Whether the watch on this is up.
+    Watch(&'static str, bool),
+}
+
+/// Remembers what was told.
+pub struct Teller<F> {
+    tell: F,
+    missing: Option<Option<String>>,
+    pool: Option<Arc<str>>,
+    endpoints: Option<Vec<Endpoint>>,
+    counts: Option<[usize; PodState::ALL.len()]>,
+    watches: BTreeMap<&'static str, bool>,
+}
+
+impl<F: FnMut(Update)> Teller<F> {
+    /// Tells `tell`.
+    pub fn new(tell: F) -> Self {
+        Self { tell, missing: None, pool: None, endpoints: None, counts: None, watches: BTreeMap::new() }
+    }
+
+    /// Whether it was told that everything is there.
+    pub fn nothing_is_missing(&self) -> bool {
+        self.missing == Some(None)
+    }
+
+    /// What is missing.
+    pub fn missing(&mut self, missing: Option<String>) {
+        if self.missing.as_ref() != Some(&missing) {
+            self.missing = Some(missing.clone());
+            (self.tell)(Update::Missing(missing));
+        }
+    }
+
+    /// Which pool it is.
+    pub fn pool(&mut self, uid: &Arc<str>) {
+        if self.pool.as_ref() != Some(uid) {
+            self.pool = Some(Arc::clone(uid));
+            (self.tell)(Update::Pool(Arc::clone(uid)));
+        }
+    }
+
+    /// Whether a watch is up.
+    pub fn watch(&mut self, watch: &'static str, up: bool) {
+        if self.watches.insert(watch, up) != Some(up) {
+            (self.tell)(Update::Watch(watch, up));
+        }
+    }
+
+    /// Who is in the pool.
+    pub fn roll(&mut self, roll: Roll) {
+        log(&roll);
+        let Roll { endpoints, counts, changed: _, complaints: _, next: _ } = roll;
+        if self.endpoints.as_ref() != Some(&endpoints) {
+            self.endpoints = Some(endpoints.clone());
+            (self.tell)(Update::Endpoints(endpoints));
+        }
+        if self.counts != Some(counts) {
+            self.counts = Some(counts);
+            (self.tell)(Update::Pods(counts));
+        }
+    }
+}
+
+/// Says who came and who is excluded why, a few by name.
+fn log(roll: &Roll) {
+    for state in PodState::ALL {
+        let mut names = roll.changed.iter().filter(|(_, changed)| *changed == state).map(|(name, _)| &**name);
+        let named: Vec<&str> = names.by_ref().take(NAMED).collect();
+        if named.is_empty() {
+            continue;
+        }
+        let (pods, more, reason) = (named.join(", "), names.count(), state.as_str());
+        if state == PodState::Eligible {
+            tracing::info!(pods, more, "pods serve");
+        } else {
+            tracing::info!(pods, more, reason, "pods are excluded");
+        }
+    }
+    for (pod, complaint) in &roll.complaints {
+        tracing::warn!(pod = &**pod, "{complaint}");
+    }
+}

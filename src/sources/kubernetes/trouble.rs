@@ -1,0 +1,72 @@
+//! Why a watch fails, in the words that an operator needs.
+
+use std::error::Error;
+use std::fmt;
+
+use kube::Error as ApiError;
+use kube::runtime::watcher;
+
+/// Why a watch fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no connection.
+    Unreachable,
+    /// The credentials are not accepted.
+    Unauthorized,
+    /// The Role lacks a permission.
+    Forbidden,
+    /// The API server does not know the kind: its definition is not installed.
+    UnknownKind,
+    /// Anything else; the log says what.
+    Failing,
+}
+
+impl Trouble {
+    /// What an error of a watch means.
+    pub(super) fn of(error: &watcher::Error) -> Self {
+        let status = match error {
+            watcher::Error::InitialListFailed(ApiError::Api(status))
+            | watcher::Error::WatchStartFailed(ApiError::Api(status))
+            | watcher::Error::WatchFailed(ApiError::Api(status))
+            | watcher::Error::WatchError(status) => status,
+            watcher::Error::NoResourceVersion => return Self::Failing,
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => {
+                return match error {
+                    ApiError::Service(_) | ApiError::HyperError(_) | ApiError::ReadEvents(_) => Self::Unreachable,
+                    ApiError::Auth(_) => Self::Unauthorized,
+                    _ => Self::Failing,
+                };
+            }
+        };
+        match status.code {
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::UnknownKind,
+            _ => Self::Failing,
+        }
+    }
+}
+
+/// Reads aloud behind "waiting for ..., since".
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "the API server cannot be reached",
+            Self::Unauthorized => "the API server does not accept our credentials",
+            Self::Forbidden => "our Role does not allow it",
+            Self::UnknownKind => "its CustomResourceDefinition is not installed",
+            Self::Failing => "the API server answers with an error",
+        })
+    }
+}
+
+/// The last of the causes: those above it only say that something failed.
+pub(super) fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a dyn Error {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
+}

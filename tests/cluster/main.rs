@@ -1,0 +1,15 @@
+//! Homing at a real Kubernetes API server: etcd and kube-apiserver run here, kubelets and schedulers do not, and
+//! tests write the status of pods as those would.
+//!
+//! `tests/README.md` says which test proves which claim.
+
+mod config_map;
+mod kubernetes;
+mod outage;
+mod permissions;
+mod pods;
+mod pool;
+mod scale;
+#[allow(dead_code, unused_imports, reason = "what other test binaries need of it")]
+#[path = "../support/mod.rs"]
+mod support;
