@@ -80,6 +80,8 @@ pub struct Host {
     pub address: SocketAddr,
     /// Nothing speaks against sending to it: no failed health check, no ejection.
     pub healthy: bool,
+    /// Outlier detection keeps it out.
+    pub ejected: bool,
     /// Streams that went to it, and those of them that failed.
     pub sent: u64,
     pub failed: u64,
@@ -180,6 +182,7 @@ fn host(status: &Value) -> Host {
         address: format!("{}:{}", address["address"].as_str().expect("an address"), address["port_value"])
             .parse()
             .expect("an address"),
+        ejected: health.get("failed_outlier_check") == Some(&Value::Bool(true)),
         healthy: health.iter().all(|(name, value)| name == "eds_health_status" || *value == Value::Bool(false)),
         sent: count("rq_total"),
         failed: count("rq_error"),

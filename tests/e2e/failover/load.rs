@@ -25,6 +25,12 @@ pub struct Outcome {
     pub status: Option<StatusCode>,
 }
 
+impl Outcome {
+    pub fn is_good(&self) -> bool {
+        self.status == Some(StatusCode::OK)
+    }
+}
+
 /// Running traffic; dropping it ends it.
 pub struct Load {
     outcomes: Arc<Mutex<BTreeMap<usize, Outcome>>>,
@@ -45,6 +51,12 @@ impl Load {
     /// The number of the request that is sent next: all that are sent from now on have this one or a higher.
     pub fn next(&self) -> usize {
         self.next.load(Relaxed)
+    }
+
+    /// The requests that are known to have failed by now.
+    pub fn failed(&self) -> Vec<usize> {
+        let outcomes = self.outcomes.lock();
+        outcomes.iter().filter(|(_, outcome)| !outcome.is_good()).map(|(number, _)| *number).collect()
     }
 
     /// Waits until `count` more requests have been sent and answered.
