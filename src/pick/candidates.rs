@@ -92,6 +92,14 @@ impl Choices<'_> {
         f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
     }
 
+    /// Whether the session has no home, and will have one where this request goes.
+    ///
+    /// One that got its id just now counts: it comes back with it.
+    pub fn seeks_home(&self) -> bool {
+        let has_session = self.session.key.is_some() && self.config.sessions.affinity != Affinity::Off;
+        has_session && self.home.is_none() && !self.session.waits_for_home(self.pool)
+    }
+
     /// Whether the prompt is only the end of a conversation that the engine keeps.
     pub fn is_excerpt(&self) -> bool {
         self.request.prompt.is_some_and(|prompt| prompt.unit == Unit::Excerpt)
@@ -143,6 +151,7 @@ impl Choices<'_> {
             // Held blocks are worth as much as the chance that their engine answers.
             uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
             is_home: Some(member.id) == self.home,
+            is_outdated: member.endpoint.outdated,
             is_parents_home: Some(member.id) == self.session.parent_home,
             lacks_adapter: self.adapter.is_some_and(|adapter| !load.adapters().has(adapter)),
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },

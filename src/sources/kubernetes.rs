@@ -21,6 +21,7 @@ mod pod;
 pub mod roster;
 mod selector;
 mod teller;
+mod template;
 mod trouble;
 mod watch;
 
@@ -32,4 +33,5 @@ pub use inference_pool::Spec;
 pub use pod::{Container, Pod};
 pub use selector::{parse_ports, parse_selector};
 pub use teller::Update;
+pub use template::Template;
 pub use trouble::Trouble;
