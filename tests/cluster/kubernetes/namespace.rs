@@ -104,6 +104,17 @@ impl Namespace {
         self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await.expect("the annotations are taken");
     }
 
+    /// Says that a Deployment's ReplicaSet made a pod, from the template of this hash.
+    pub async fn made_by(&self, name: &str, deployment: &str, hash: &str) {
+        let owner = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{deployment}-{hash}"), "uid": hash,
+            "controller": true,
+        });
+        let metadata = json!({"labels": {"pod-template-hash": hash}, "ownerReferences": [owner]});
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await.expect("the owner is taken");
+    }
+
     /// Changes the app of a pod.
     pub async fn label(&self, name: &str, app: &str) {
         let patch = Patch::Merge(json!({"metadata": {"labels": {"app": app}}}));
