@@ -103,7 +103,7 @@ async fn send_all(
                 Some(Reply::read(response).await.ok()?.status)
             };
             // Longer than anything here takes: only what hangs ends by it.
-            let status = tokio::time::timeout(Duration::from_secs(8), answered).await.ok().flatten();
+            let status = tokio::time::timeout(Duration::from_secs(15), answered).await.ok().flatten();
             outcomes.lock().insert(number, Outcome { began, status });
         });
         while running.try_join_next().is_some() {}
