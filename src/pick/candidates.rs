@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{Affinity, PickerConfig};
-use crate::model::{Adapter, EndpointId, Reason, Request, Unit};
+use crate::model::{Adapter, EndpointId, Reason, Request, SessionSource, Unit};
 use crate::routing::{Candidate, PickContext};
 use crate::state::{Member, PoolSnapshot};
 
@@ -94,10 +94,12 @@ impl Choices<'_> {
 
     /// Whether the session has no home, and will have one where this request goes.
     ///
-    /// One that got its id just now counts: it comes back with it.
+    /// One that got its id just now counts: it comes back with it. A group does not: it is never bound.
     pub fn seeks_home(&self) -> bool {
-        let has_session = self.session.key.is_some() && self.config.sessions.affinity != Affinity::Off;
-        has_session && self.home.is_none() && !self.session.waits_for_home(self.pool)
+        let source = self.request.session.source;
+        let has_session = self.session.key.is_some() && (source.is_bindable() || source == SessionSource::Generated);
+        let binds = has_session && self.config.sessions.affinity != Affinity::Off;
+        binds && self.home.is_none() && !self.session.waits_for_home(self.pool)
     }
 
     /// Whether the prompt is only the end of a conversation that the engine keeps.

@@ -159,7 +159,7 @@ async fn the_last_replica_is_not_ejected() {
     assert!(ejected <= 1, "half of two is one");
     pair.replace(1).await;
     pair.is(&[false, true]).await;
-    noticed_by_requests(&pair).await;
+    all_are_answered(&pair).await;
 }
 
 /// The number of the first request that is sent after Envoy's workers know what its admin port has just told.
@@ -169,7 +169,8 @@ async fn noticed(pair: &Pair, load: &Load) -> usize {
     load.next()
 }
 
-async fn noticed_by_requests(pair: &Pair) {
+/// Some requests in a row.
+async fn all_are_answered(pair: &Pair) {
     for engine in &pair.engines {
         engine.answer(Answer::Completion);
     }

@@ -73,16 +73,40 @@ fn what_is_outdated_is_picked_where_there_is_nothing_else_and_keeps_its_sessions
 }
 
 #[test]
-fn the_explanation_shows_the_charge_as_the_sessions_and_new_sessions_bear_it_too() {
+fn the_charge_shows_as_the_sessions_and_only_sessions_without_a_home_bear_it() {
     let mut world = world(&[]);
     world.writer.replace(pool_of(1, SIZE - 1));
-    for (session, charged) in [(Some("new"), 512.0), (None, 0.0)] {
-        let picked = world.pick(session, Some(&text(0)));
+    let text = text(0);
+    let charged = |world: &World, source, id| {
+        let session = SessionHint { id, source, ..SessionHint::default() };
+        let request = Request { session, ..request(None, Some(prompt(&text))) };
+        let picked = world.picker.pick(&request, world.now).expect("eligible");
         let mut choices = picked.decision().choices.iter().flatten();
-        let charges = choices.find(|choice| &*choice.endpoint == "r7").map(|choice| choice.charged.session_affinity);
-        assert_eq!(charges, Some(charged), "{session:?}");
+        let old = choices.find(|choice| &*choice.endpoint == "r7").expect("it is one of two");
+        old.charged.session_affinity
+    };
+    for (source, id, tokens) in [
+        (SessionSource::Header, Some("new"), 512.0),
+        (SessionSource::Generated, Some("made"), 512.0),
+        (SessionSource::Group, Some("many"), 0.0),
+        (SessionSource::None, None, 0.0),
+    ] {
+        assert_eq!(charged(&world, source, id), tokens, "{source:?}");
     }
+    world.configure(|config| config.scorers.session_affinity.outdated_tokens = 0.0);
+    assert_eq!(charged(&world, SessionSource::Header, Some("new")), 0.0);
     world.configure(|config| config.sessions.affinity = Affinity::Off);
-    let picked = world.pick(Some("another"), Some(&text(0)));
+    assert_eq!(charged(&world, SessionSource::Header, Some("new")), 0.0);
+}
+
+#[test]
+fn a_session_whose_home_is_away_for_a_moment_is_not_charged() {
+    let mut world = world(&[]);
+    world.writer.replace(pool_of(0, SIZE - 2));
+    let (home, _) = world.turn(Some("s"), Some(&text(0)), 50);
+    let away = |endpoint: Endpoint| Endpoint { ready: *endpoint.name != *home, ..endpoint };
+    world.writer.replace(pool_of(1, SIZE - 2).into_iter().map(away).collect());
+    let picked = world.pick(Some("s"), Some(&text(0)));
+    assert_eq!(picked.decision().reason, Reason::Away);
     assert!(picked.decision().choices.iter().flatten().all(|choice| choice.charged.session_affinity == 0.0));
 }
