@@ -126,8 +126,10 @@ fn scraped(page: &str) -> Vec<(Family, Vec<String>)> {
 fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
     let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
     let metrics = homing::metrics::Metrics::new();
-    metrics.pool_pods.set(homing::metrics::PodState::Eligible, 0);
-    drop(metrics.watches.get_or_create(&[("watch", "pods")]));
+    homing::metrics::PodState::ALL.iter().for_each(|state| metrics.pool_pods.set(*state, 0));
+    for watch in ["inferencepools", "pods", "configmaps"] {
+        drop(metrics.watches.get_or_create(&[("watch", watch)]));
+    }
     let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
     for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
