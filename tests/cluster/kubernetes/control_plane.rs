@@ -4,7 +4,6 @@ use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::guarded::Guarded;
+use crate::inside;
 use crate::support::eventually;
 
 /// Who may do everything.
@@ -30,7 +30,7 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
 
 /// A running control plane; dropping it ends it.
 pub struct ControlPlane {
-    /// Loopback addresses are free, so each control plane has one of its own, and its ports are always the same.
+    /// Each control plane has one of its own, and its ports are always the same.
     address: Ipv4Addr,
     folder: TempDir,
     server: Option<Guarded>,
@@ -187,11 +187,11 @@ impl ControlPlane {
     }
 }
 
-/// A loopback address that no other control plane of this machine has.
+/// An address that no other control plane has; pods reach it too, as they could not reach a loopback address.
 fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = process::id().to_be_bytes();
-    Ipv4Addr::new(127, 64 + high % 128, low, NEXT.fetch_add(1, Ordering::Relaxed))
+    let [a, b] = inside::CONTROL_PLANES;
+    Ipv4Addr::new(a, b, 0, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A program of the control plane; `scripts/parts/control-plane` builds it.
