@@ -6,6 +6,8 @@
 mod config_map;
 mod inside;
 mod kubernetes;
+mod node;
+mod node_pods;
 mod outage;
 mod permissions;
 mod pods;

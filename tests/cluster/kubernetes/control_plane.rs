@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -20,8 +20,10 @@ use crate::support::eventually;
 
 /// Who may do everything.
 const ADMIN_TOKEN: &str = "admin";
+/// Of the API server, on the control plane's own address.
+const PORT: u16 = 6443;
 /// With which the tokens of service accounts are signed.
-const KEYS: [&str; 2] = ["service-account.key", "service-account.pub"];
+pub(super) const KEYS: [&str; 2] = ["service-account.key", "service-account.pub"];
 /// A cold start on a busy machine takes this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Who did what: how a test knows which permissions are used.
@@ -34,6 +36,7 @@ pub struct ControlPlane {
     address: Ipv4Addr,
     folder: TempDir,
     server: Option<Guarded>,
+    pub(super) controllers: OnceCell<Guarded>,
     _etcd: Guarded,
 }
 
@@ -69,7 +72,7 @@ impl ControlPlane {
             // What all tests share is never dropped.
             Some(folder.path()),
         );
-        let mut plane = Self { address, folder, server: None, _etcd: etcd };
+        let mut plane = Self { address, folder, server: None, controllers: OnceCell::new(), _etcd: etcd };
         plane.start_server().await;
         plane
     }
@@ -115,7 +118,7 @@ impl ControlPlane {
             &[
                 format!("--etcd-servers=http://{address}:2379"),
                 format!("--bind-address={address}"),
-                "--secure-port=6443".to_owned(),
+                format!("--secure-port={PORT}"),
                 // Nobody connects there; it only must not be loopback.
                 "--advertise-address=192.0.2.1".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
@@ -168,6 +171,16 @@ impl ControlPlane {
         .to_string()
     }
 
+    /// The same for somebody who may do everything.
+    pub fn admin_kubeconfig(&self, namespace: &str) -> String {
+        self.kubeconfig(ADMIN_TOKEN, namespace)
+    }
+
+    /// Where it listens, as pods are told.
+    pub fn address(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address, PORT)
+    }
+
     /// What service accounts have done, an object a request.
     pub fn audit(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.path("audit.log")).unwrap_or_default();
@@ -175,14 +188,14 @@ impl ControlPlane {
     }
 
     fn url(&self) -> String {
-        format!("https://{}:6443", self.address)
+        format!("https://{}", self.address())
     }
 
-    fn certificate(&self) -> String {
+    pub(super) fn certificate(&self) -> String {
         self.path("certificates/apiserver.crt")
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a plain path").to_owned()
     }
 }
@@ -195,7 +208,7 @@ fn own_address() -> Ipv4Addr {
 }
 
 /// A program of the control plane; `scripts/parts/control-plane` builds it.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     let named = env::var_os("HOMING_CONTROL_PLANE").or_else(|| env::var_os("KUBEBUILDER_ASSETS")).map(PathBuf::from);
     let path = named.unwrap_or_else(|| parts().join("control-plane-1.36.3")).join(name);
     assert!(path.is_file(), "no {name} at {}: run scripts/parts/control-plane", path.display());
