@@ -67,7 +67,9 @@ impl Probes {
 
     /// Probes until it is dropped.
     pub async fn run(self, verdicts: mpsc::Sender<Verdict>) {
-        let tell = async |verdict| drop(verdicts.send(verdict).await);
+        let tell = async |verdict| {
+            let _pod_ended = verdicts.send(verdict).await;
+        };
         if let Some(probe) = &self.startup {
             sleep(probe.delay).await;
             if !probe.settles().await {

@@ -11,7 +11,6 @@ use super::spec::{Facts, Restart};
 pub struct Status {
     began: String,
     phase: &'static str,
-    message: Option<String>,
     state: Value,
     last_state: Value,
     started: bool,
@@ -26,7 +25,6 @@ impl Status {
         Self {
             began: now.clone(),
             phase: "Pending",
-            message: None,
             state: json!({"waiting": {"reason": "ContainerCreating"}}),
             last_state: json!({}),
             started: false,
@@ -39,14 +37,6 @@ impl Status {
     /// The container cannot be made yet.
     pub fn waits(&mut self, reason: &str, message: &str) {
         self.state = json!({"waiting": {"reason": reason, "message": message}});
-    }
-
-    /// Nothing will ever come of this pod.
-    pub fn fails(&mut self, message: &str) {
-        self.phase = "Failed";
-        self.message = Some(message.to_owned());
-        self.state = json!({"waiting": {"reason": "CreateContainerConfigError", "message": message}});
-        self.is_ready(false);
     }
 
     /// A container has been started.
@@ -110,7 +100,6 @@ impl Status {
         let container = facts.container();
         json!({"status": {
             "phase": self.phase,
-            "message": self.message,
             "startTime": self.began,
             "hostIP": HOST, "hostIPs": [{"ip": HOST}],
             "podIP": facts.address, "podIPs": [{"ip": facts.address}],
