@@ -13,12 +13,13 @@ use kube::core::GroupVersionKind;
 use kube::discovery::{self, Scope};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::container;
 use super::images::Images;
 use super::keeper::Keeper;
 use crate::kubernetes::ControlPlane;
-use crate::support::{patiently, within};
+use crate::support::{Connection, Protocol, Reply, get, patiently, within};
 
 /// A rollout of several pods, with probes that are seconds apart, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -191,13 +192,25 @@ impl Cluster {
         container::log(&self.keeper.shared.log(&self.namespace, pod))
     }
 
-    /// A connection to `port` of a pod's own loopback address, as `kubectl port-forward` gives.
-    pub fn forward(&self, pod: &str, port: u16) -> std::net::TcpStream {
+    /// One line of a picker's metrics page.
+    pub async fn metric(&self, pod: &Placed, series: &str) -> f64 {
+        let page = self.page(&pod.name, 9090, "/metrics").await.ok();
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        let value = page.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("{} has no {series}", pod.name))
+    }
+
+    /// A page of a pod, also of a port that listens on its own loopback address alone; as `kubectl port-forward`.
+    pub async fn page(&self, pod: &str, port: u16, path: &str) -> Reply {
         let key = (self.namespace.clone(), pod.to_owned());
         let running = self.keeper.shared.running.lock().get(&key).cloned();
         let network = running.unwrap_or_else(|| panic!("{pod} does not run")).network;
         let stream = network.dial(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        stream.unwrap_or_else(|error| panic!("{pod}, port {port}: {error}"))
+        let stream = stream.unwrap_or_else(|error| panic!("{pod}, port {port}: {error}"));
+        stream.set_nonblocking(true).expect("a socket takes options");
+        let stream = TcpStream::from_std(stream).expect("a runtime takes sockets");
+        let mut connection = Connection::over(stream, Protocol::Http1).await.expect("HTTP/1 needs no handshake");
+        connection.exchange(get(path)).await
     }
 }
 
