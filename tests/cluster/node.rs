@@ -21,8 +21,8 @@ pub mod site;
 pub mod spec;
 pub mod status;
 pub mod tables;
-pub mod volumes;
 pub mod volume_files;
+pub mod volumes;
 
 pub use cluster::{Cluster, Placed};
 pub use load::{Answered, Load};

@@ -8,7 +8,8 @@ use crate::support::{Protocol, chat};
 
 #[tokio::test]
 async fn homing_runs_as_a_pod_with_the_rights_of_its_role_and_routes_to_pods_through_envoy() {
-    let site = Site::start(Wishes { replicas: 1, engines: 3, pre_stop: None, config: "sessions: {affinity: soft}" }).await;
+    let site =
+        Site::start(Wishes { replicas: 1, engines: 3, pre_stop: None, config: "sessions: {affinity: soft}" }).await;
     let gateway = site.gateway().await;
     let mut connection = gateway.connect(Protocol::Http1).await;
     let mut seen = BTreeSet::new();

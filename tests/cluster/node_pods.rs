@@ -112,7 +112,11 @@ async fn files_environment_user_and_mounts_are_what_the_spec_says() {
     ] {
         assert!(log.contains(line), "{line:?} is not in {log:?}");
     }
-    cluster.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {greeting: goodbye, other.yaml: b}}").await;
+    cluster
+        .apply(
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {greeting: goodbye, other.yaml: b}}",
+        )
+        .await;
     says(&cluster, "reader", "updated").await;
 }
 
@@ -122,7 +126,12 @@ async fn a_deployment_becomes_available_by_its_own_probes_and_its_service_has_a_
     cluster.apply(ENGINES).await;
     cluster.available("engines").await;
     let pods = cluster.ready("app=engine", 3).await;
-    cluster.apply_object(command("asker", "until getent ahosts engines.$NAMESPACE.svc.cluster.local; do sleep 0.05; done; getent hosts engines")).await;
+    cluster
+        .apply_object(command(
+            "asker",
+            "until getent ahosts engines.$NAMESPACE.svc.cluster.local; do sleep 0.05; done; getent hosts engines",
+        ))
+        .await;
     assert_eq!(ended(&cluster, "asker").await, 0);
     let log = cluster.log("asker");
     assert!(pods.iter().any(|pod| log.contains(&pod.address.to_string())), "{log}");
@@ -134,10 +143,9 @@ async fn a_rolling_restart_lets_each_pod_serve_on_until_its_pre_stop_is_over() {
     cluster.apply(ENGINES).await;
     let before = cluster.ready("app=engine", 3).await;
     cluster.restart("engines", "2026-01-01T00:00:00Z").await;
-    let ending = cluster.eventually("a pod ends", async || {
-        cluster.pods("app=engine").await.into_iter().find(|pod| pod.ending)
-    })
-    .await;
+    let ending = cluster
+        .eventually("a pod ends", async || cluster.pods("app=engine").await.into_iter().find(|pod| pod.ending))
+        .await;
     assert!(ending.ready, "a probe that passes says so until the end: {ending:?}");
     let mut connection = Connection::open((ending.address, 8000).into(), Protocol::Http1).await.expect("it listens");
     connection.exchange(get("/health")).await.ok();
@@ -180,11 +188,12 @@ async fn a_container_that_crashes_or_stops_answering_is_started_again_and_counte
     let pod = cluster.ready("app=engine", 3).await.remove(0);
     for restarts in 1..=2 {
         cluster.kill(&pod.name);
-        cluster.eventually("it runs again", async || {
-            let now = cluster.pod(&pod.name).await;
-            (now.restarts == restarts && now.ready).then_some(())
-        })
-        .await;
+        cluster
+            .eventually("it runs again", async || {
+                let now = cluster.pod(&pod.name).await;
+                (now.restarts == restarts && now.ready).then_some(())
+            })
+            .await;
     }
     assert_eq!(cluster.pod(&pod.name).await.address, pod.address, "it is the same pod");
 
@@ -205,10 +214,11 @@ async fn a_field_that_the_node_does_not_know_is_an_error_that_names_it() {
     cluster.apply_object(pod).await;
     assert!(cluster.problem().await.contains("spec.containers[].stdin: the node does not know this field"));
     let api = cluster.api::<Pod>();
-    let status = cluster.eventually("it has failed", async || {
-        api.get("odd").await.ok()?.status.filter(|status| status.phase.as_deref() == Some("Failed"))
-    })
-    .await;
+    let status = cluster
+        .eventually("it has failed", async || {
+            api.get("odd").await.ok()?.status.filter(|status| status.phase.as_deref() == Some("Failed"))
+        })
+        .await;
     assert!(status.message.is_some_and(|message| message.contains("stdin")));
 }
 
@@ -235,7 +245,5 @@ async fn ended(cluster: &Cluster, name: &str) -> i32 {
 }
 
 async fn says(cluster: &Cluster, pod: &str, text: &str) {
-    cluster
-        .eventually(&format!("{pod} says {text:?}"), async || cluster.log(pod).contains(text).then_some(()))
-        .await;
+    cluster.eventually(&format!("{pod} says {text:?}"), async || cluster.log(pod).contains(text).then_some(())).await;
 }

@@ -62,10 +62,11 @@ async fn one_pod_that_is_deleted_moves_no_session_of_another() {
     let load = Load::start(gateway.address(), RATE).await;
     let deleted = site.engines[0].name.as_str();
     site.cluster.delete_pod(deleted).await;
-    site.cluster.eventually("it is no more", async || {
-        site.cluster.pods("app=engine").await.iter().all(|pod| pod.name != deleted).then_some(())
-    })
-    .await;
+    site.cluster
+        .eventually("it is no more", async || {
+            site.cluster.pods("app=engine").await.iter().all(|pod| pod.name != deleted).then_some(())
+        })
+        .await;
     load.flows(400).await;
     let seen = Seen { answers: load.answers(), ended: BTreeMap::new(), moved: 0.0 };
     assert_eq!(seen.failures(), BTreeMap::new());
@@ -129,7 +130,9 @@ impl Seen {
     fn moves(&self) -> Vec<Move<'_>> {
         let mut homes: BTreeMap<&str, &str> = BTreeMap::new();
         let mut moves = Vec::new();
-        for Answered { session, pod, reason, epoch, .. } in self.answers.iter().filter(|answer| answer.failure.is_empty()) {
+        for Answered { session, pod, reason, epoch, .. } in
+            self.answers.iter().filter(|answer| answer.failure.is_empty())
+        {
             if let Some(from) = homes.insert(session, pod).filter(|from| from != pod) {
                 moves.push(Move { session, from, to: pod, reason, epoch: *epoch });
             }

@@ -84,7 +84,9 @@ pub fn data(object: &DynamicObject) -> BTreeMap<String, Vec<u8>> {
     let plain = field("data").map(|(key, value)| {
         (key.clone(), if secret { base64(value.as_str().unwrap_or_default()) } else { text(value) })
     });
-    plain.chain(field("binaryData").map(|(key, value)| (key.clone(), base64(value.as_str().unwrap_or_default())))).collect()
+    plain
+        .chain(field("binaryData").map(|(key, value)| (key.clone(), base64(value.as_str().unwrap_or_default()))))
+        .collect()
 }
 
 fn base64(text: &str) -> Vec<u8> {

@@ -62,8 +62,7 @@ const HONOURED_OF_PROBES: &[&str] = &[
     "successThreshold",
     "failureThreshold",
 ];
-const PROBES: [&str; 3] =
-    ["containers[].startupProbe.", "containers[].readinessProbe.", "containers[].livenessProbe."];
+const PROBES: [&str; 3] = ["containers[].startupProbe.", "containers[].readinessProbe.", "containers[].livenessProbe."];
 
 /// What changes nothing where there is one node, which has room, and nobody pulls images.
 const HARMLESS: &[&str] = &[
@@ -123,9 +122,10 @@ fn walk(value: &Value, path: &str) -> Option<String> {
 
 fn judge(leaf: &Value, path: &str) -> Option<String> {
     let known = HONOURED.iter().chain(HARMLESS).any(|pattern| matches(pattern, path, leaf));
-    let of_probe = PROBES.iter().filter_map(|probe| path.strip_prefix(probe)).any(|rest| {
-        HONOURED_OF_PROBES.iter().any(|pattern| matches(pattern, rest, leaf))
-    });
+    let of_probe = PROBES
+        .iter()
+        .filter_map(|probe| path.strip_prefix(probe))
+        .any(|rest| HONOURED_OF_PROBES.iter().any(|pattern| matches(pattern, rest, leaf)));
     if !known && !of_probe {
         return Some(format!("spec.{path}: the node does not know this field"));
     }
@@ -159,8 +159,14 @@ mod tests {
         };
         for (spec, named) in [
             (with("stdin", json!(true)), "spec.containers[].stdin"),
-            (with("livenessProbe", json!({"exec": {"command": ["a"]}})), "spec.containers[].livenessProbe.exec.command[]"),
-            (with("readinessProbe", json!({"httpGet": {"scheme": "HTTPS"}})), "spec.containers[].readinessProbe.httpGet.scheme"),
+            (
+                with("livenessProbe", json!({"exec": {"command": ["a"]}})),
+                "spec.containers[].livenessProbe.exec.command[]",
+            ),
+            (
+                with("readinessProbe", json!({"httpGet": {"scheme": "HTTPS"}})),
+                "spec.containers[].readinessProbe.httpGet.scheme",
+            ),
             (json!({"containers": [container], "hostNetwork": true}), "spec.hostNetwork"),
             (json!({"containers": [container], "initContainers": [container]}), "spec.initContainers[]"),
             (json!({"containers": [container, container]}), "spec.containers"),

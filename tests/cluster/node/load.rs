@@ -86,7 +86,8 @@ impl Load {
 }
 
 async fn ask(gateway: SocketAddr, connection: &mut Option<Connection>, session: String) -> Answered {
-    let mut answered = Answered { session, failure: String::new(), pod: String::new(), reason: String::new(), epoch: 0 };
+    let mut answered =
+        Answered { session, failure: String::new(), pod: String::new(), reason: String::new(), epoch: 0 };
     if let Err(failure) = within("an answer under load", attempt(gateway, connection, &mut answered)).await {
         *connection = None;
         answered.failure = failure;

@@ -47,7 +47,8 @@ impl Network {
         let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let [a, b] = PODS;
         let network = Self { address: Ipv4Addr::new(a, b, high, low) };
-        let output = tokio::process::Command::from(network.shell(ADD)).output().await.map_err(|error| error.to_string())?;
+        let output =
+            tokio::process::Command::from(network.shell(ADD)).output().await.map_err(|error| error.to_string())?;
         if output.status.success() {
             return Ok(network);
         }

@@ -95,7 +95,11 @@ impl Life {
         let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
         let pod: Pod = serde_json::from_value(value).map_err(|error| error.to_string())?;
         let network = Arc::new(Network::add().await?);
-        let environment = [("KUBERNETES_SERVICE_HOST", shared.server.ip().to_string()), ("KUBERNETES_SERVICE_PORT", shared.server.port().to_string()), ("HOSTNAME", pod.metadata.name.clone().unwrap_or_default())];
+        let environment = [
+            ("KUBERNETES_SERVICE_HOST", shared.server.ip().to_string()),
+            ("KUBERNETES_SERVICE_PORT", shared.server.port().to_string()),
+            ("HOSTNAME", pod.metadata.name.clone().unwrap_or_default()),
+        ];
         let facts = Facts {
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             name: pod.metadata.name.clone().unwrap_or_default(),
@@ -317,15 +321,8 @@ impl Life {
         let mounts = root::mounts(mounts, &self.folder.join("volumes"), emptied);
         let security = container.security_context.as_ref();
         let read_only = security.and_then(|security| security.read_only_root_filesystem).unwrap_or(false);
-        let script = root::script(
-            &self.folder.join("root"),
-            &self.image,
-            &mounts,
-            self.user,
-            read_only,
-            &environment,
-            &command,
-        );
+        let script =
+            root::script(&self.folder.join("root"), &self.image, &mounts, self.user, read_only, &environment, &command);
         let path = self.folder.join("start.sh");
         script.and_then(|script| fs::write(&path, script)).map_err(|error| error.to_string())?;
         Ok(path)

@@ -90,7 +90,11 @@ pub fn script(
         line(format!("mount -o remount,bind,ro {at}"));
     }
     let variables = environment.iter().map(|(name, value)| quoted(&format!("{name}={value}")));
-    let identity = if may_change_users() { format!("--userspec=+{}:+{}{}", user.user, user.group, groups(user)) } else { String::new() };
+    let identity = if may_change_users() {
+        format!("--userspec=+{}:+{}{}", user.user, user.group, groups(user))
+    } else {
+        String::new()
+    };
     line(format!(
         "exec setpriv --no-new-privs env -i {} \"$(command -v chroot)\" {identity} {at} {}",
         variables.collect::<Vec<_>>().join(" "),

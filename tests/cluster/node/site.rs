@@ -13,7 +13,7 @@ use crate::support::eventually;
 use crate::support::files::config_document;
 
 /// The port of Homing's gRPC.
-const GRPC: u16 = 9002;
+pub const GRPC: u16 = 9002;
 /// The port of its admin pages, on the pod's loopback address.
 const ADMIN: u16 = 9004;
 

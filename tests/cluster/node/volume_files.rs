@@ -65,9 +65,7 @@ pub fn own(path: &Path, user: Option<u32>, group: Option<u32>) -> io::Result<()>
 }
 
 fn next(current: Option<&Path>) -> PathBuf {
-    let number: u64 = current
-        .and_then(|path| path.to_str()?.trim_start_matches('.').parse().ok())
-        .unwrap_or(0);
+    let number: u64 = current.and_then(|path| path.to_str()?.trim_start_matches('.').parse().ok()).unwrap_or(0);
     PathBuf::from(format!("..{}", number + 1))
 }
 

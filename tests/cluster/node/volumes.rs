@@ -23,12 +23,12 @@ pub type Tokens = BTreeMap<(String, String), String>;
 
 /// The files of `volume`; `None` where the container writes them. An error names what is not there yet.
 pub fn files(volume: &Volume, facts: &Facts, tables: &Tables, tokens: &Tokens) -> Result<Option<Files>, String> {
-    let of = |kind, name: &str, items: &Option<Vec<KeyToPath>>, mode: Option<i32>, optional: Option<bool>| {
-        match tables.get(kind, &facts.namespace, name) {
-            Some(object) => picked(data(object), items.as_deref(), mode.unwrap_or(MODE), name),
-            None if optional == Some(true) => Ok(Files::new()),
-            None => Err(format!("volume {}: {kind:?} {name} is not there", volume.name)),
-        }
+    let of = |kind, name: &str, items: &Option<Vec<KeyToPath>>, mode: Option<i32>, optional: Option<bool>| match tables
+        .get(kind, &facts.namespace, name)
+    {
+        Some(object) => picked(data(object), items.as_deref(), mode.unwrap_or(MODE), name),
+        None if optional == Some(true) => Ok(Files::new()),
+        None => Err(format!("volume {}: {kind:?} {name} is not there", volume.name)),
     };
     if let Some(source) = &volume.config_map {
         return of(Kind::ConfigMap, &source.name, &source.items, source.default_mode, source.optional).map(Some);
@@ -116,4 +116,3 @@ fn downward(items: Option<&[DownwardAPIVolumeFile]>, mode: i32, facts: &Facts) -
 fn file(bytes: Vec<u8>, mode: i32) -> File {
     File { bytes, mode: mode.cast_unsigned(), private: false }
 }
-
