@@ -142,7 +142,7 @@ async fn a_rolling_restart_lets_each_pod_serve_on_until_its_pre_stop_is_over() {
     let cluster = Cluster::start().await;
     cluster.apply(ENGINES).await;
     let before = cluster.ready("app=engine", 3).await;
-    cluster.restart("engines", "2026-01-01T00:00:00Z").await;
+    cluster.restart("engines").await;
     let ending = cluster
         .eventually("a pod ends", async || cluster.pods("app=engine").await.into_iter().find(|pod| pod.ending))
         .await;

@@ -208,7 +208,7 @@ fn own_address() -> Ipv4Addr {
 }
 
 /// A program of the control plane; `scripts/parts/control-plane` builds it.
-pub(super) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let named = env::var_os("HOMING_CONTROL_PLANE").or_else(|| env::var_os("KUBEBUILDER_ASSETS")).map(PathBuf::from);
     let path = named.unwrap_or_else(|| parts().join("control-plane-1.36.3")).join(name);
     assert!(path.is_file(), "no {name} at {}: run scripts/parts/control-plane", path.display());

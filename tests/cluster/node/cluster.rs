@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,11 +16,13 @@ use kube::discovery::{self, Scope};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use super::container;
 use super::images::Images;
 use super::keeper::Keeper;
 use crate::kubernetes::ControlPlane;
+use crate::kubernetes::control_plane::program;
 use crate::support::{Connection, Protocol, Reply, get, patiently, within};
 
 /// A rollout of several pods, with probes that are seconds apart, on a busy machine.
@@ -29,7 +33,7 @@ const SHOWN: usize = 30;
 /// A namespace with a node of its own; dropping it kills what runs there.
 pub struct Cluster {
     pub namespace: String,
-    pub plane: &'static ControlPlane,
+    plane: &'static ControlPlane,
     pub client: kube::Client,
     keeper: Keeper,
 }
@@ -146,12 +150,26 @@ impl Cluster {
         .await;
     }
 
-    /// Asks for a rolling restart, as `kubectl rollout restart` does.
-    pub async fn restart(&self, deployment: &str, when: &str) {
-        let annotations = json!({"kubectl.kubernetes.io/restartedAt": when});
-        let patch = json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
-        let patched = self.api::<Deployment>().patch(deployment, &PatchParams::default(), &Patch::Merge(patch)).await;
-        patched.expect("the Deployment is taken");
+    /// Restarts the pods of a Deployment, a few at a time.
+    pub async fn restart(&self, deployment: &str) {
+        self.kubectl(&["rollout", "restart", "deployment", deployment]).await;
+    }
+
+    /// What kubectl says, as somebody who may do everything.
+    pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program("kubectl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments).stdin(Stdio::null());
+        let output = within(&format!("kubectl {arguments:?}"), command.output()).await.expect("kubectl runs");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "kubectl {arguments:?}: {text}");
+        text
+    }
+
+    /// A file that lets clients do everything, in this namespace unless they say otherwise.
+    pub fn kubeconfig(&self) -> PathBuf {
+        let path = self.keeper.shared.folder("kubeconfig");
+        fs::write(&path, self.plane.admin_kubeconfig(&self.namespace)).expect("the folder takes files");
+        path
     }
 
     /// The pods that `selector` finds and that have an address, by name.

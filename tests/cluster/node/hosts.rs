@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
 
 use kube::api::DynamicObject;
 
@@ -19,6 +22,16 @@ pub fn names(tables: &Tables, namespace: &str) -> String {
         writeln!(text, "{address}{short} {long}").expect("a string takes text");
     }
     text
+}
+
+/// Replaces the hosts file of the pod whose folder this is, unless it is right.
+pub fn write(folder: &Path, address: Ipv4Addr, name: &str, names: &str) {
+    let (path, beside) = (folder.join("root/etc/hosts"), folder.join("root/etc/hosts.new"));
+    let text = format!("127.0.0.1 localhost\n{address} {name}\n{names}");
+    if fs::read_to_string(&path).is_ok_and(|before| before != text) {
+        let written = fs::write(&beside, text).and_then(|()| fs::rename(beside, path));
+        written.unwrap_or_else(|error| eprintln!("{name}: its hosts file: {error}"));
+    }
 }
 
 /// The address of the first ready pod behind `service`.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,6 +46,12 @@ pub struct Running {
     pub uid: String,
     pub network: Arc<Network>,
     pub process: Option<Pid>,
+}
+
+impl Running {
+    pub fn new(uid: &str, network: &Arc<Network>, process: Option<Pid>) -> Self {
+        Self { uid: uid.to_owned(), network: Arc::clone(network), process }
+    }
 }
 
 impl Keeper {
@@ -102,6 +108,11 @@ impl Shared {
     /// A pod's own folder.
     pub fn folder(&self, uid: &str) -> PathBuf {
         self.folder.path().join(uid)
+    }
+
+    /// From now on a pod is to be found there.
+    pub fn announce(&self, facts: &Facts, running: Running) {
+        self.running.lock().insert((facts.namespace.clone(), facts.name.clone()), running);
     }
 
     /// A pod is to be found no longer.
@@ -165,19 +176,7 @@ fn is_ours(pod: &DynamicObject, node: &str) -> bool {
 
 fn write_hosts(shared: &Shared) {
     let tables = shared.watched.read();
-    let running = shared.running.lock().clone();
-    for ((namespace, name), Running { uid, network, .. }) in running {
-        let own = line(&name, network.address);
-        let etc = shared.folder(&uid).join("root/etc");
-        let text = format!("127.0.0.1 localhost\n{own}{}", hosts::names(&tables, &namespace));
-        if fs::read_to_string(etc.join("hosts")).is_ok_and(|before| before != text) {
-            let beside = etc.join("hosts.new");
-            let written = fs::write(&beside, text).and_then(|()| fs::rename(beside, etc.join("hosts")));
-            written.unwrap_or_else(|error| eprintln!("{name}: its hosts file: {error}"));
-        }
+    for ((namespace, name), Running { uid, network, .. }) in shared.running.lock().iter() {
+        hosts::write(&shared.folder(uid), network.address, name, &hosts::names(&tables, namespace));
     }
-}
-
-fn line(name: &str, address: Ipv4Addr) -> String {
-    format!("{address} {name}\n")
 }

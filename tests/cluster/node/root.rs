@@ -47,16 +47,18 @@ pub fn make(root: &Path, facts: &Facts) -> io::Result<()> {
     etc("hosts", "127.0.0.1 localhost\n")
 }
 
-/// The script that starts a container, for a shell that is in the pod's network and in mounts of its own.
+/// The script that runs `command`, for a shell that is in the pod's network and in mounts of its own.
 pub fn script(
     root: &Path,
+    facts: &Facts,
     image: &Image,
     mounts: &[Mount],
     user: User,
-    read_only: bool,
     environment: &Environment,
     command: &[String],
 ) -> io::Result<String> {
+    let security = facts.container().security_context.as_ref();
+    let read_only = security.and_then(|security| security.read_only_root_filesystem).unwrap_or(false);
     let mut script = "set -e\n".to_owned();
     let mut line = |text: String| writeln!(script, "{text}").expect("a string takes text");
     let at = quoted(&root.to_string_lossy());
@@ -103,14 +105,18 @@ pub fn script(
     Ok(script)
 }
 
-/// The mounts that a container asks for, from the folder of the pod's volumes.
-pub fn mounts(wanted: &[VolumeMount], volumes: &Path, written: impl Fn(&str) -> bool) -> Vec<Mount> {
+/// The mounts that a container asks for, from the folder of the pod's volumes; it may write to emptyDirs alone.
+pub fn mounts(facts: &Facts, volumes: &Path) -> Vec<Mount> {
+    let written = |name: &str| {
+        let mut all = facts.spec().volumes.iter().flatten();
+        all.any(|volume| volume.name == name && volume.empty_dir.is_some())
+    };
     let mount = |mount: &VolumeMount| Mount {
         from: volumes.join(&mount.name),
         to: mount.mount_path.clone(),
         read_only: mount.read_only == Some(true) || !written(&mount.name),
     };
-    wanted.iter().map(mount).collect()
+    facts.container().volume_mounts.iter().flatten().map(mount).collect()
 }
 
 /// Whether a container can be another user than we are; root alone can.

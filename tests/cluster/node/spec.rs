@@ -1,11 +1,15 @@
 //! What a node reads out of a pod.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::handle::Handle;
 use super::images::Image;
+use super::network::HOST;
 
 /// What a pod can ask about itself, and what every container is told.
 #[derive(Clone, Debug)]
@@ -39,6 +43,25 @@ pub enum Restart {
 }
 
 impl Facts {
+    pub fn new(pod: Pod, handle: &Handle, address: Ipv4Addr) -> Self {
+        let server = handle.shared.server;
+        let environment = [
+            ("HOSTNAME", handle.name.clone()),
+            ("KUBERNETES_SERVICE_HOST", server.ip().to_string()),
+            ("KUBERNETES_SERVICE_PORT", server.port().to_string()),
+        ];
+        Self {
+            pod,
+            namespace: handle.namespace.clone(),
+            name: handle.name.clone(),
+            uid: handle.uid.clone(),
+            node: handle.shared.name.clone(),
+            address,
+            host: HOST,
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        }
+    }
+
     pub fn spec(&self) -> &PodSpec {
         self.pod.spec.as_ref().expect("a pod has a spec")
     }
@@ -102,8 +125,7 @@ impl Facts {
     }
 
     /// The number of a port that is given as a number or by the name that the container gives it.
-    pub fn port(&self, port: &k8s_openapi::apimachinery::pkg::util::intstr::IntOrString) -> Result<u16, String> {
-        use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+    pub fn port(&self, port: &IntOrString) -> Result<u16, String> {
         let number = match port {
             IntOrString::Int(number) => *number,
             IntOrString::String(name) => {
@@ -121,6 +143,6 @@ pub fn seconds(seconds: i64) -> Duration {
     Duration::from_secs(seconds.try_into().unwrap_or(0))
 }
 
-fn listed(map: Option<&std::collections::BTreeMap<String, String>>) -> String {
+fn listed(map: Option<&BTreeMap<String, String>>) -> String {
     map.into_iter().flatten().map(|(key, value)| format!("{key}={value:?}\n")).collect()
 }

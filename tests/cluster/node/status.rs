@@ -34,9 +34,10 @@ impl Status {
         }
     }
 
-    /// The container cannot be made yet.
-    pub fn waits(&mut self, reason: &str, message: &str) {
-        self.state = json!({"waiting": {"reason": reason, "message": message}});
+    /// The container cannot be made yet; tells whether that is news.
+    pub fn waits(&mut self, reason: &str, message: &str) -> bool {
+        let state = json!({"waiting": {"reason": reason, "message": message}});
+        std::mem::replace(&mut self.state, state.clone()) != state
     }
 
     /// A container has been started.
@@ -74,14 +75,11 @@ impl Status {
         }
     }
 
-    /// It will be started again in a moment.
-    pub fn restarts(&mut self) {
+    /// It will be started again in a moment, for the how-manieth time.
+    pub fn restarts(&mut self) -> u32 {
         self.last_state = self.state.take();
         self.restarts += 1;
         self.waits("CrashLoopBackOff", "back-off before the container is started again");
-    }
-
-    pub fn restart_count(&self) -> u32 {
         self.restarts
     }
 
