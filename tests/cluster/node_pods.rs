@@ -179,6 +179,15 @@ async fn a_pod_that_is_not_to_be_restarted_runs_to_completion() {
         assert_eq!(cluster.pod(name).await.phase, phase);
         assert_eq!(cluster.log(name), "done\n");
     }
+    let mut template = command("job", "echo once more");
+    template["spec"]["restartPolicy"] = json!("OnFailure");
+    cluster
+        .apply_object(json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job"},
+            "spec": {"template": {"spec": template["spec"]}},
+        }))
+        .await;
+    cluster.kubectl(&["wait", "--for=condition=complete", "job/job", "--timeout=15s"]).await;
 }
 
 #[tokio::test]

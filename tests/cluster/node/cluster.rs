@@ -54,11 +54,16 @@ pub struct Placed {
 impl Cluster {
     /// A new namespace on the control plane that all tests share.
     pub async fn start() -> Self {
-        Self::with(Images::standard()).await
+        Self::with(Images::standard(), json!({})).await
     }
 
-    /// The same with other images.
-    pub async fn with(images: Images) -> Self {
+    /// The same, where the restricted profile of pod security is enforced.
+    pub async fn restricted() -> Self {
+        Self::with(Images::standard(), json!({"pod-security.kubernetes.io/enforce": "restricted"})).await
+    }
+
+    /// The same with images and with labels of the namespace.
+    pub async fn with(images: Images, labels: Value) -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let plane = ControlPlane::shared().await;
         plane.with_controllers().await;
@@ -66,7 +71,7 @@ impl Cluster {
         let client = plane.client();
         let keeper = Keeper::start(&format!("node-of-{namespace}"), client.clone(), plane.address(), images).await;
         let mut cluster = Self { namespace: namespace.clone(), plane, client, keeper };
-        cluster.add_namespace(&namespace, json!({})).await;
+        cluster.add_namespace(&namespace, labels).await;
         cluster
     }
 

@@ -69,6 +69,7 @@ const HARMLESS: &[&str] = &[
     "affinity.**",
     "automountServiceAccountToken",
     "containers[].imagePullPolicy",
+    "containers[].resizePolicy[].**",
     "containers[].resources.**",
     "containers[].securityContext.allowPrivilegeEscalation",
     "containers[].securityContext.capabilities.drop[]",

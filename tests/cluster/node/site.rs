@@ -1,5 +1,5 @@
 //! Homing and simulated engines as the pods of Deployments, under the rights of `deploy/kubernetes/rbac.yaml`, and an
-//! Envoy beside them.
+//! Envoy beside them. The restricted profile of pod security is enforced.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ impl Site {
     /// Starts it and waits until all is ready.
     pub async fn start(wishes: Wishes<'_>) -> Self {
         let Wishes { replicas, engines, pre_stop, config } = wishes;
-        let cluster = Cluster::start().await;
+        let cluster = Cluster::restricted().await;
         let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes/rbac.yaml");
         let rights = fs::read_to_string(rights).expect("the example");
         cluster.apply(&rights.replace("namespace: default", &format!("namespace: {}", cluster.namespace))).await;
@@ -89,6 +89,7 @@ fn engines_of(replicas: usize, pre_stop: Option<u32>) -> Value {
         "args": ["--bind", "0.0.0.0", "--name", "$(POD_NAME)", "--model", "test-model", "--decode-step", "5ms"],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [{"containerPort": PORT}],
+        "securityContext": restricted(),
         "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1},
     });
     if let Some(seconds) = pre_stop {
@@ -106,13 +107,19 @@ fn pickers_of(replicas: usize) -> Value {
             "--explain-header", "--drain-window", "1s", "--log-format", "json",
         ],
         "ports": [{"containerPort": GRPC}],
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "readinessProbe": probe("readiness"), "livenessProbe": probe("liveness"),
-        "securityContext": {
-            "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": true, "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted(),
     });
     deployment("homing", replicas, json!({"serviceAccountName": "homing", "containers": [container]}))
+}
+
+/// What a container has to ask for where the restricted profile is enforced.
+fn restricted() -> Value {
+    json!({
+        "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": true, "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},
+    })
 }
 
 /// Of the same name as its app; a new pod is there before an old one goes.
