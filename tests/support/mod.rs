@@ -21,5 +21,5 @@ pub use engine::{Answer, Engine};
 pub use files::endpoints_document;
 pub use homing::Homing;
 pub use prompts::{chat, get, post, prompt};
-pub use wait::{eventually, patiently, within};
+pub use wait::{eventually, within};
 pub use world::World;

@@ -23,7 +23,8 @@ use super::images::Images;
 use super::keeper::Keeper;
 use crate::kubernetes::ControlPlane;
 use crate::kubernetes::control_plane::program;
-use crate::support::{Connection, Protocol, Reply, get, patiently, within};
+use crate::support::wait::patiently;
+use crate::support::{Connection, Protocol, Reply, get, within};
 
 /// A rollout of several pods, with probes that are seconds apart, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
