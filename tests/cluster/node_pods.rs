@@ -206,13 +206,17 @@ async fn a_container_that_crashes_or_stops_answering_is_started_again_and_counte
     }
     assert_eq!(cluster.pod(&pod.name).await.address, pod.address, "it is the same pod");
 
-    let mut sick = command("sick", "echo runs; while :; do sleep 0.05; done");
-    sick["spec"]["restartPolicy"] = json!("Always");
-    sick["spec"]["terminationGracePeriodSeconds"] = json!(0);
-    sick["spec"]["containers"][0]["livenessProbe"] =
-        json!({"tcpSocket": {"port": 1}, "periodSeconds": 1, "failureThreshold": 1});
-    cluster.apply_object(sick).await;
-    cluster.eventually("it is started again", async || (cluster.pod("sick").await.restarts >= 1).then_some(())).await;
+    for probe in ["livenessProbe", "startupProbe"] {
+        let name = probe.to_lowercase();
+        let mut sick = command(&name, "while :; do sleep 0.05; done");
+        sick["spec"]["restartPolicy"] = json!("Always");
+        sick["spec"]["terminationGracePeriodSeconds"] = json!(0);
+        sick["spec"]["containers"][0][probe] =
+            json!({"tcpSocket": {"port": 1}, "periodSeconds": 1, "failureThreshold": 1});
+        cluster.apply_object(sick).await;
+        let again = async || (cluster.pod(&name).await.restarts >= 1).then_some(());
+        cluster.eventually(&format!("{name} is started again"), again).await;
+    }
 }
 
 #[tokio::test]

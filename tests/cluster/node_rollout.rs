@@ -114,6 +114,7 @@ async fn rolling_restart(affinity: &str, pre_stop: Option<u32>) -> Seen {
     let answers = load.answers();
     let moved = cluster.metric(&site.pickers[0], "homing_moved_sessions_total").await;
     let seen = Seen { answers, ended, moved };
+    assert!(seen.moved >= seen.moves().len() as f64, "Homing counts each move that clients saw");
     seen.print(affinity, pre_stop, (seen.answers.len() - before) as f64 / began.elapsed().as_secs_f64());
     println!("the restart took {took:.1?}");
     seen
