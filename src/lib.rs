@@ -23,6 +23,7 @@
 //! body, end of body) -> `content`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
 //! `request` -> `answers` -> `encode` (the destination header).
 #![warn(missing_docs)]
+#![forbid(unsafe_code)]
 // A panic in a request is a bug: say what cannot happen with `expect`, or return an error.
 #![deny(clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]
