@@ -88,13 +88,17 @@ fn the_schema_knows_each_value_and_no_other() {
 fn the_schema_knows_each_field_of_the_configuration_and_no_other() {
     fn of_schema(schema: &Value) -> Value {
         match schema["properties"].as_object() {
-            Some(map) => map.iter().map(|(name, schema)| (name.clone(), of_schema(schema))).collect::<Map<_, _>>().into(),
+            Some(map) => {
+                map.iter().map(|(name, schema)| (name.clone(), of_schema(schema))).collect::<Map<_, _>>().into()
+            }
             None => Value::Null,
         }
     }
     fn of_document(document: &Value) -> Value {
         match document.as_object() {
-            Some(map) => map.iter().map(|(name, value)| (name.clone(), of_document(value))).collect::<Map<_, _>>().into(),
+            Some(map) => {
+                map.iter().map(|(name, value)| (name.clone(), of_document(value))).collect::<Map<_, _>>().into()
+            }
             None => Value::Null,
         }
     }
@@ -120,7 +124,8 @@ fn metrics(text: &str) -> BTreeSet<String> {
 fn the_dashboard_and_the_alerts_use_metrics_that_are_there() {
     let page = text("docs/metrics.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
-    let known: BTreeSet<String> = rows.flat_map(|row| metrics(row.split(['{', '`']).next().unwrap_or_default())).collect();
+    let known: BTreeSet<String> =
+        rows.flat_map(|row| metrics(row.split(['{', '`']).next().unwrap_or_default())).collect();
     for file in ["charts/homing/dashboards/homing.json", "charts/homing/rules/alerts.yaml"] {
         let used = metrics(&text(file));
         assert!(used.len() > 5, "{file} uses {used:?}");
@@ -140,7 +145,8 @@ fn each_alert_is_explained_and_tells_what_it_means() {
     for rule in rules {
         let expression = rule["expr"].as_str().expect("an expression");
         assert_eq!(expression.matches('{').count(), expression.matches("RELEASE}").count(), "{expression}");
-        for field in [&rule["labels"]["severity"], &rule["annotations"]["summary"], &rule["annotations"]["description"]] {
+        for field in [&rule["labels"]["severity"], &rule["annotations"]["summary"], &rule["annotations"]["description"]]
+        {
             assert!(field.is_string(), "{rule}");
         }
     }

@@ -59,7 +59,8 @@ fn the_picker_speaks_what_each_gateway_expects() {
         let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=gateway"];
         let basic = [&named, "pool.create=true", "engines.selector.app=llama"];
         let objects = rendered(&[&basic[..], &route, more].concat());
-        let service = objects.iter().find(|object| object["kind"] == "Service" && object["metadata"]["name"] == "homing");
+        let service =
+            objects.iter().find(|object| object["kind"] == "Service" && object["metadata"]["name"] == "homing");
         let protocol = service.expect("the picker's Service")["spec"]["ports"][0]["appProtocol"].clone();
         let arguments = only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
         let tested = only(&objects, "Pod")["spec"]["containers"][0]["args"].to_string();

@@ -58,7 +58,8 @@ impl Helm {
     #[track_caller]
     pub fn template(&self, release: &str, namespace: &str, values: &[&str]) -> Vec<Value> {
         let chart = chart();
-        let fixed = [OsStr::new("template"), release.as_ref(), chart.as_ref(), "--namespace".as_ref(), namespace.as_ref()];
+        let fixed =
+            [OsStr::new("template"), release.as_ref(), chart.as_ref(), "--namespace".as_ref(), namespace.as_ref()];
         objects(&self.run(&fixed.into_iter().chain(values.iter().map(OsStr::new)).collect::<Vec<_>>()))
     }
 

@@ -53,7 +53,8 @@ impl Site {
         let namespaces: Api<DynamicObject> = Api::all_with(site.client.clone(), &resource(&object));
         namespaces.create(&PostParams::default(), &made(&object)).await.expect("a namespace");
         // Where controllers run, one of them makes it; pods need it.
-        site.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}), false).await;
+        site.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}), false)
+            .await;
         site
     }
 

@@ -11,7 +11,10 @@ const CASES: &[(&str, &[&str])] = &[
     ("none", &["pool.name=llama"]),
     ("no-pool", &["engines.selector.app=llama", "engines.selector.tier=gold", "test.enabled=false"]),
     ("envoy-gateway", &["gateway=envoyGateway", "engines.selector.app=llama", "httpRoute.enabled=true"]),
-    ("envoy-gateway-own-route", &["gateway=envoyGateway", "engines.selector.app=llama", "gatewaySettings.routes={a,b}"]),
+    (
+        "envoy-gateway-own-route",
+        &["gateway=envoyGateway", "engines.selector.app=llama", "gatewaySettings.routes={a,b}"],
+    ),
     ("envoy-ai-gateway", &["gateway=envoyAIGateway", "pool.create=true", "engines.selector.app=llama"]),
     ("istio", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "httpRoute.enabled=true"]),
     ("istio-mesh", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "tls.enabled=false"]),
