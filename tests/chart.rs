@@ -110,6 +110,17 @@ fn the_schema_knows_each_field_of_the_configuration_and_no_other() {
 }
 
 #[test]
+fn each_gateway_of_the_schema_has_its_needs_and_its_row() {
+    let schema = json("charts/homing/values.schema.json");
+    let needs = text("charts/homing/templates/_gateway.tpl");
+    let page = text("docs/install/helm.md");
+    for gateway in schema["properties"]["gateway"]["enum"].as_array().expect("the gateways") {
+        assert!(needs.contains(&format!("{gateway} (dict ")), "{gateway}");
+        assert!(page.contains(&format!("| `{}` | ", gateway.as_str().expect("a name"))), "{gateway}");
+    }
+}
+
+#[test]
 fn the_chart_is_of_this_version_of_homing() {
     assert_eq!(yaml("charts/homing/Chart.yaml")["appVersion"], env!("CARGO_PKG_VERSION"));
 }
