@@ -7,5 +7,6 @@ mod helm;
 mod lifecycle;
 mod matrix;
 mod refusals;
+mod running;
 mod site;
 mod words;

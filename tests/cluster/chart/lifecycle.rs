@@ -8,7 +8,7 @@ use super::helm::chart;
 use super::site::Site;
 
 const CONFIG_MAP: (&str, &str, &str) = ("", "v1", "ConfigMap");
-const DEPLOYMENT: (&str, &str, &str) = ("apps", "v1", "Deployment");
+pub const DEPLOYMENT: (&str, &str, &str) = ("apps", "v1", "Deployment");
 /// A release with an object of every kind.
 const EVERYTHING: &[&str] = &[
     "pool.create=true",
@@ -26,12 +26,12 @@ const EVERYTHING: &[&str] = &[
 ];
 
 impl Site {
-    fn release(&self, command: &[&str], values: &[&str]) -> String {
+    pub fn release(&self, command: &[&str], values: &[&str]) -> String {
         let values: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
         self.helm.run(&[command, &["--namespace", &self.namespace], &values].concat())
     }
 
-    fn install(&self, release: &str, values: &[&str]) {
+    pub fn install(&self, release: &str, values: &[&str]) {
         self.release(&["install", release, chart().to_str().expect("a plain path")], values);
     }
 

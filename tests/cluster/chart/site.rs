@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Discovery, Scope, verbs};
@@ -80,6 +82,16 @@ impl Site {
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
         let found = api.get_opt(name).await.expect("the API server answers")?;
         Some(serde_json::to_value(found).expect("an object is JSON"))
+    }
+
+    /// A kubeconfig for the holder of a ServiceAccount.
+    pub async fn kubeconfig(&self, account: &str) -> String {
+        let request = json!({"spec": {"audiences": [], "expirationSeconds": 3600}});
+        let request: TokenRequest = serde_json::from_value(request).expect("a request for a token");
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
+        let answer = api.create_token_request(account, &PostParams::default(), &request).await.expect("a token");
+        let token = answer.status.expect("a token").token;
+        ControlPlane::shared().await.kubeconfig(&token, &self.namespace)
     }
 
     /// Everything in the namespace but Events, as kind and name.
