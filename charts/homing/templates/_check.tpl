@@ -1,5 +1,24 @@
-{{/* What no schema can say: values that do not go together, each with what to do. */}}
+{{/* What a schema cannot say, or not in words: values that do not go together, or look like others. Each with what to do. */}}
 {{- define "homing.check" -}}
+{{- range $path := list "sessions.idleTimeout" "limits.bodyWait" "engineMetrics.interval" "engineMetrics.timeout" }}
+{{- $parts := splitList "." $path }}
+{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- if not (or (kindIs "invalid" $value) (regexMatch "^([0-9]+(\\.[0-9]+)? ?[a-z]+ ?)+$" (toString $value))) }}
+{{- fail (printf "config.%s: %v is no duration: write a number with a unit, as in 500ms, 10s or 1h." $path $value) }}
+{{- end }}
+{{- end }}
+{{- range $path := list "limits.requestBody" "limits.bufferedBodies" }}
+{{- $parts := splitList "." $path }}
+{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" $value)) }}
+{{- fail (printf "config.%s: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $path $value) }}
+{{- end }}
+{{- end }}
+{{- range $name := list "nameOverride" "fullnameOverride" }}
+{{- if not (regexMatch "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$" (get $.Values $name)) }}
+{{- fail (printf "%s: %q is no name: it may hold lower-case letters, digits and '-' between them, 63 in all." $name (get $.Values $name)) }}
+{{- end }}
+{{- end }}
 {{- $gateway := include "homing.gateway" . | fromYaml }}
 {{- $selects := not (empty .Values.engines.selector) }}
 {{- $pool := include "homing.pool" . }}

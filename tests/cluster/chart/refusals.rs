@@ -14,10 +14,17 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["pool.name=p", "config.scorers.prefixLocality.wieght=3"],
         "at '/config/scorers/prefixLocality': additional properties 'wieght' not allowed",
     ),
-    (&["pool.name=p", "config.sessions.idleTimeout=60"], "at '/config/sessions/idleTimeout': got number, want string"),
+    (
+        &["pool.name=p", "config.sessions.idleTimeout=60"],
+        "config.sessions.idleTimeout: 60 is no duration: write a number",
+    ),
+    (
+        &["pool.name=p", "config.limits.requestBody=32M"],
+        "config.limits.requestBody: 32M is no size: write a whole number",
+    ),
     (&["pool.name=p", "picker.maxEndpoints=9"], "at '/picker/maxEndpoints': maximum: got 9, want 8"),
     (&["pool.name=p", "engines.targetPorts={8000,8000}"], "at '/engines/targetPorts'"),
-    (&["pool.name=p", "fullnameOverride=Homing"], "at '/fullnameOverride'"),
+    (&["pool.name=p", "fullnameOverride=Homing"], "fullnameOverride: \"Homing\" is no name: it may hold"),
     (&["pool.name=p", "gateway=envoyGateway"], "gateway envoyGateway needs engines.selector"),
     (
         &["engines.selector.app=a", "gateway=envoyGateway", "engines.targetPorts={8000,8001}"],
