@@ -94,7 +94,7 @@ impl Site {
         ControlPlane::shared().await.kubeconfig(&token, &self.namespace)
     }
 
-    /// Everything in the namespace but Events, as kind and name.
+    /// Everything in the namespace, as kind and name, but Events and what a controller puts into every namespace.
     pub async fn contents(&self) -> BTreeSet<(String, String)> {
         let discovery = Discovery::new(self.client.clone()).run().await.expect("the API server says what it has");
         let kinds = discovery.groups().flat_map(|group| group.recommended_resources());
@@ -105,6 +105,7 @@ impl Site {
             let objects = api.list(&ListParams::default()).await.expect("what can be listed is listed");
             contents.extend(objects.into_iter().filter_map(|object| Some((kind.kind.clone(), object.metadata.name?))));
         }
+        contents.remove(&("ConfigMap".to_owned(), "kube-root-ca.crt".to_owned()));
         contents
     }
 }
