@@ -3,6 +3,7 @@
 //!
 //! `tests/README.md` says which test proves which claim.
 
+mod chart;
 mod config_map;
 mod inside;
 mod kubernetes;

@@ -223,7 +223,8 @@ fn crds() -> PathBuf {
     path
 }
 
-fn parts() -> PathBuf {
+/// Where the parts are that `scripts/parts` fetches.
+pub fn parts() -> PathBuf {
     let cache = || env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let parts = env::var_os("HOMING_PARTS").map(PathBuf::from);
