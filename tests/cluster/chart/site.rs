@@ -122,17 +122,24 @@ async fn define(client: &kube::Client) {
         let request = request.header("content-type", "application/apply-patch+yaml").body(body).expect("a request");
         client.request::<Value>(request).await.expect("the definition is accepted");
     }
-    for definition in DEFINITIONS {
-        let name = definition.split_once('/').expect("a project and a name").1;
-        let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-        eventually("the definition is served", async || {
-            let request = http::Request::get(&path).body(Vec::new()).expect("a request");
-            let found: Value = client.request(request).await.ok()?;
-            let established = |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
-            found["status"]["conditions"].as_array()?.iter().any(established).then_some(())
-        })
-        .await;
+    let names = DEFINITIONS.iter().filter_map(|definition| definition.split_once('/')).map(|(_, name)| name);
+    for name in names.chain(["inferencepools.inference.networking.k8s.io"]) {
+        eventually(&format!("objects of {name} can be stored"), async || stored(client, name).await).await;
     }
+}
+
+/// Whether objects of this definition can be listed: it is established some moments before that.
+async fn stored(client: &kube::Client, name: &str) -> Option<()> {
+    let get = async |path: String| {
+        let request = http::Request::get(path).body(Vec::new()).expect("a request");
+        client.request::<Value>(request).await.ok()
+    };
+    let found = get(format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")).await?;
+    let (plural, group) = name.split_once('.')?;
+    for version in found["spec"]["versions"].as_array()?.iter().filter(|version| version["served"] == true) {
+        get(format!("/apis/{group}/{}/{plural}?limit=1", version["name"].as_str()?)).await?;
+    }
+    Some(())
 }
 
 fn resource(object: &Value) -> ApiResource {
