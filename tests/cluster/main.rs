@@ -3,8 +3,15 @@
 //!
 //! `tests/README.md` says which test proves which claim.
 
+mod chart;
 mod config_map;
+mod inside;
 mod kubernetes;
+mod node;
+mod node_homing;
+mod node_pods;
+mod node_replicas;
+mod node_rollout;
 mod outage;
 mod permissions;
 mod pods;

@@ -38,8 +38,8 @@ impl Namespace {
         let object: NamespaceObject = made(json!({"metadata": {"name": name}}));
         namespace.cluster_wide().create(&PostParams::default(), &object).await.expect("a namespace");
         // Where controllers run, one of them makes it; pods need it.
-        let default: ServiceAccount = made(json!({"metadata": {"name": "default"}}));
-        namespace.api().create(&PostParams::default(), &default).await.expect("the default ServiceAccount");
+        let kind = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        namespace.put::<ServiceAccount>(kind).await;
         namespace.apply_rbac().await;
         let token = namespace.token().await;
         namespace.kubeconfig = plane.kubeconfig(&token, &name);
