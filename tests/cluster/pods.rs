@@ -169,7 +169,7 @@ async fn annotations_set_a_pods_weight_and_drain_it() {
 async fn sessions_that_lose_their_home_in_a_rolling_update_go_to_pods_of_the_new_template() {
     let mut world = World::of(3, &[]).await;
     for old in ["r1", "r2", "r3"] {
-        world.site.namespace.made_by(old, "llama", "7d9f").await;
+        world.site.namespace.made_from(old, "7d9f").await;
     }
     let homes = settle(&world).await;
     // Pods of one second are equally new.
@@ -177,7 +177,7 @@ async fn sessions_that_lose_their_home_in_a_rolling_update_go_to_pods_of_the_new
     let first = second();
     eventually("a second is over", async || (second() > first).then_some(())).await;
     world.site.add("r4", &[PORT]).await;
-    world.site.namespace.made_by("r4", "llama", "55c8").await;
+    world.site.namespace.made_from("r4", "55c8").await;
     eventually("the old pods are outdated", async || {
         let all = endpoints(&world.homing).await;
         let outdated = all.iter().filter(|endpoint| endpoint["outdated"] == true);

@@ -104,11 +104,13 @@ impl Namespace {
         self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await.expect("the annotations are taken");
     }
 
-    /// Says that a Deployment's ReplicaSet made a pod, from the template of this hash.
-    pub async fn made_by(&self, name: &str, deployment: &str, hash: &str) {
+    /// Says that one workload made a pod, from the template of this hash.
+    pub async fn made_from(&self, name: &str, hash: &str) {
+        // A ReplicaSet would take the pod away, and so would the collector if there were none: any object will do.
+        self.configure(json!({})).await;
+        let maker = self.api::<ConfigMap>().get(CONFIG_MAP).await.expect("it was made just now");
         let owner = json!({
-            "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{deployment}-{hash}"), "uid": hash,
-            "controller": true,
+            "apiVersion": "v1", "kind": "ConfigMap", "name": CONFIG_MAP, "uid": maker.metadata.uid, "controller": true,
         });
         let metadata = json!({"labels": {"pod-template-hash": hash}, "ownerReferences": [owner]});
         let patch = Patch::Merge(json!({"metadata": metadata}));
