@@ -10,6 +10,7 @@ pub mod explain;
 mod foreign_flags;
 pub mod logging;
 pub mod serve;
+mod source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
