@@ -105,6 +105,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(examination.run());
+    // A name that is still being looked up, though nobody waits for it any more, holds up nothing.
+    runtime.shutdown_background();
     let mut out = io::stdout().lock();
     let printed = match output {
         Output::Table => report::table(&findings, &mut out),

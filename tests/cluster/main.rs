@@ -4,6 +4,7 @@
 //! `tests/README.md` says which test proves which claim.
 
 mod config_map;
+mod doctor;
 mod kubernetes;
 mod outage;
 mod permissions;

@@ -67,10 +67,8 @@ fn judge(tried: &[(&Endpoint, Result<(), Unreached>)], all: usize, from: From) -
     };
     let mut findings = Vec::new();
     if reached > 0 {
-        findings.push(Finding::ok(
-            NAME,
-            format!("{reached} of {} accept connections{rest}", count(tried.len(), "endpoint")),
-        ));
+        let tried = count(tried.len(), "endpoint");
+        findings.push(Finding::ok(NAME, format!("connections are accepted by {reached} of {tried}{rest}")));
     }
     findings.extend(failed.iter().map(|(unreached, names)| {
         let finding = format!("{} {}: {}", count(names.len(), "endpoint"), unreached.said(), some(names));
@@ -135,7 +133,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                (Status::Ok, "1 of 4 endpoints accept connections; 5 more were not tried"),
+                (Status::Ok, "connections are accepted by 1 of 4 endpoints; 5 more were not tried"),
                 (Status::Failure, "2 endpoints refused the connection: b (10.0.0.7:8000), d (10.0.0.7:8000)"),
                 (Status::Failure, "1 endpoint could not be reached: c (10.0.0.7:8000)"),
             ]
