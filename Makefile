@@ -1,4 +1,5 @@
-# Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup.
+# Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup; for the tests at an API server
+# also iproute2 and namespaces (root, or user namespaces that are allowed).
 # A target that needs one says in one line when it is missing; everything else it fetches itself.
 # What is fetched is kept by version in $HOMING_PARTS (default: homing/ in the user's cache folder).
 
@@ -17,9 +18,10 @@ with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="
 with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && \
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
-# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs.
+# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, and with Helm.
 with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
-	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" &&
+	helm="$$(scripts/parts/helm)" && chart_crds="$$(scripts/parts/chart-crds)" && \
+	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" HOMING_HELM="$$helm" HOMING_CHART_CRDS="$$chart_crds" &&
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
@@ -43,10 +45,11 @@ test-mutants: rust python ## show that the end-to-end tests fail on builds that 
 bench: rust ## time the hot steps (options in BENCH_ARGS)
 	@cargo bench --locked $(BENCH_ARGS)
 
-lint: lint-rust python ## check format, lints, docs, dependencies and scripts
+lint: lint-rust python ## check format, lints, docs, dependencies, scripts and the chart
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
 	@for script in $(wildcard scripts/parts/[a-z]*) .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
 	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py
+	@helm="$$(scripts/parts/helm)" && "$$helm" lint --strict --quiet --set pool.name=pool charts/homing
 
 lint-rust: rust ## check format, lints and docs of the Rust code only
 	@cargo fmt --check
@@ -62,6 +65,8 @@ parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/clients
 	@scripts/parts/control-plane
 	@scripts/parts/crds
+	@scripts/parts/helm
+	@scripts/parts/chart-crds
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.

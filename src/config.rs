@@ -22,5 +22,5 @@ pub use load::{Parsed, parse};
 pub use problem::{ConfigError, Problem};
 pub use schema::{
     AdapterLocality, ApiVersion, EngineMetrics, Kind, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer,
-    Scorers, Sessions,
+    Scorers, SessionAffinity, Sessions,
 };

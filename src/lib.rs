@@ -11,7 +11,7 @@
 //! - [`routing`]: the pure arithmetic of costs: scorers, picker, rendezvous
 //! - [`pick`]: one request, from its facts to an explained decision
 //! - [`ext_proc`]: Envoy's stream
-//! - [`sources`]: what fills the state: files, engine metrics
+//! - [`sources`]: what fills the state: files, the Kubernetes API server, engine metrics
 //! - [`serving`]: ports, TLS, health, drain
 //! - [`simulation`]: an engine and a workload, to try it all with
 //! - [`cli`]: one file a command; wires the others
@@ -23,6 +23,7 @@
 //! body, end of body) -> `content`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
 //! `request` -> `answers` -> `encode` (the destination header).
 #![warn(missing_docs)]
+#![forbid(unsafe_code)]
 // A panic in a request is a bug: say what cannot happen with `expect`, or return an error.
 #![deny(clippy::unwrap_used)]
 #![deny(clippy::print_stdout)]

@@ -1,4 +1,5 @@
 //! The `homing` binary.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

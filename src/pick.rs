@@ -209,6 +209,7 @@ impl Picker {
         let context = PickContext {
             candidates: &scratch.candidates,
             hidden_tokens: choices.hidden_tokens(&scratch.depths),
+            seeks_home: choices.seeks_home(),
             block_tokens,
             tie_key: self.tie_key(session.key, &scratch.chain),
         };

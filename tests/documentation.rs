@@ -39,8 +39,9 @@ fn anchors(page: &str) -> Vec<String> {
 #[test]
 fn every_link_leads_somewhere() {
     let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    let beside = ["charts/homing/README.md", "deploy/README.md"];
     let mut dead = Vec::new();
-    for page in top.iter().map(|name| root().join(name)).chain(files("docs", "md")) {
+    for page in top.iter().chain(&beside).map(|name| root().join(name)).chain(files("docs", "md")) {
         let text = fs::read_to_string(&page).expect("the page is text");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.starts_with("http") {
@@ -126,8 +127,10 @@ fn scraped(page: &str) -> Vec<(Family, Vec<String>)> {
 fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
     let page = fs::read_to_string(root().join("docs/metrics.md")).expect("the page is text");
     let metrics = homing::metrics::Metrics::new();
-    metrics.pool_pods.set(homing::metrics::PodState::Eligible, 0);
-    drop(metrics.watches.get_or_create(&[("watch", "pods")]));
+    homing::metrics::PodState::ALL.iter().for_each(|state| metrics.pool_pods.set(*state, 0));
+    for watch in ["inferencepools", "pods", "configmaps"] {
+        drop(metrics.watches.get_or_create(&[("watch", watch)]));
+    }
     let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
     for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));

@@ -74,7 +74,7 @@ pub struct Sessions {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Scorers {
     /// Charges for the session's context where it is not held.
-    pub session_affinity: Scorer,
+    pub session_affinity: SessionAffinity,
     /// Charges for the tokens of the prompt that an endpoint does not hold.
     pub prefix_locality: PrefixLocality,
     /// Charges for the tokens that wait at an endpoint.
@@ -89,6 +89,17 @@ pub struct Scorers {
 pub struct Scorer {
     /// Multiplies the tokens it charges; 1 is neutral, 0 turns it off. Finite, not negative.
     pub weight: f64,
+}
+
+/// The session affinity scorer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SessionAffinity {
+    /// Multiplies the tokens it charges; 1 is neutral, 0 turns it off. Finite, not negative.
+    pub weight: f64,
+    /// What an endpoint that may end soon costs a session that needs a home, in tokens; finite, not negative. 0 makes no
+    /// difference.
+    pub outdated_tokens: f64,
 }
 
 /// The prefix locality scorer.
@@ -184,6 +195,13 @@ impl Default for Sessions {
 impl Default for Scorer {
     fn default() -> Self {
         Self { weight: 1.0 }
+    }
+}
+
+impl Default for SessionAffinity {
+    fn default() -> Self {
+        // Two blocks at the default weight of prefixLocality: more than a near-tie, less than one request that waits.
+        Self { weight: 1.0, outdated_tokens: 512.0 }
     }
 }
 

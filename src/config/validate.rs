@@ -10,7 +10,8 @@ use http::uri::PathAndQuery;
 use super::byte_size::ByteSize;
 use super::kinds::EngineChoice;
 use super::schema::{
-    AdapterLocality, EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers, Sessions,
+    AdapterLocality, EngineMetrics, Limits, PickerConfig, PrefixIndex, PrefixLocality, Scorer, Scorers,
+    SessionAffinity, Sessions,
 };
 
 /// Session headers looked for in each request: a handful, because each costs a look.
@@ -55,7 +56,7 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     }
 
     let Scorers { session_affinity, prefix_locality, queue_depth, adapter_locality } = scorers;
-    let Scorer { weight: session_weight } = session_affinity;
+    let SessionAffinity { weight: session_weight, outdated_tokens } = session_affinity;
     let PrefixLocality { weight: prefix_weight, load_growth } = prefix_locality;
     let Scorer { weight: queue_weight } = queue_depth;
     let AdapterLocality { weight: adapter_weight, load_tokens } = adapter_locality;
@@ -72,8 +73,13 @@ pub fn validate(config: &PickerConfig, mut note: impl FnMut(&str, String)) {
     if !(0.0..=1.0).contains(load_growth) {
         note("scorers.prefixLocality.loadGrowth", format!("is {load_growth}, must be between 0 and 1"));
     }
-    if !(load_tokens.is_finite() && *load_tokens >= 0.0) {
-        note("scorers.adapterLocality.loadTokens", format!("is {load_tokens}, must be a finite number of 0 or more"));
+    for (field, tokens) in [
+        ("scorers.sessionAffinity.outdatedTokens", outdated_tokens),
+        ("scorers.adapterLocality.loadTokens", load_tokens),
+    ] {
+        if !(tokens.is_finite() && *tokens >= 0.0) {
+            note(field, format!("is {tokens}, must be a finite number of 0 or more"));
+        }
     }
 
     let PrefixIndex { block_bytes, bytes_per_token, default_cache_tokens, media_tokens } = prefix_index;

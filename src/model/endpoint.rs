@@ -34,6 +34,9 @@ pub struct Endpoint {
     /// Serves now. One that does not is expected back soon: its sessions keep it as their home, and what it
     /// holds is remembered. One that is not expected back is no endpoint of the pool any more.
     pub ready: bool,
+    /// There are newer ones of its kind, so it may end soon: sessions that need a home go elsewhere if that costs little
+    /// more.
+    pub outdated: bool,
     /// Speaks HTTP/2 without TLS, and maybe nothing else: how to ask it for its metrics.
     pub http2: bool,
 }
@@ -49,6 +52,7 @@ impl Endpoint {
             weight: 1.0,
             draining: false,
             ready: true,
+            outdated: false,
             http2: false,
         }
     }

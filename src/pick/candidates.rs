@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{Affinity, PickerConfig};
-use crate::model::{Adapter, EndpointId, Reason, Request, Unit};
+use crate::model::{Adapter, EndpointId, Reason, Request, SessionSource, Unit};
 use crate::routing::{Candidate, PickContext};
 use crate::state::{Member, PoolSnapshot};
 
@@ -92,6 +92,16 @@ impl Choices<'_> {
         f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
     }
 
+    /// Whether the session has no home, and will have one where this request goes.
+    ///
+    /// One that got its id just now counts: it comes back with it. A group does not: it is never bound.
+    pub fn seeks_home(&self) -> bool {
+        let source = self.request.session.source;
+        let has_session = self.session.key.is_some() && (source.is_bindable() || source == SessionSource::Generated);
+        let binds = has_session && self.config.sessions.affinity != Affinity::Off;
+        binds && self.home.is_none() && !self.session.waits_for_home(self.pool)
+    }
+
     /// Whether the prompt is only the end of a conversation that the engine keeps.
     pub fn is_excerpt(&self) -> bool {
         self.request.prompt.is_some_and(|prompt| prompt.unit == Unit::Excerpt)
@@ -143,6 +153,7 @@ impl Choices<'_> {
             // Held blocks are worth as much as the chance that their engine answers.
             uncached_tokens: (self.prompt_tokens - self.held_tokens(member, depths) * (1.0 - failing)).max(0.0),
             is_home: Some(member.id) == self.home,
+            is_outdated: member.endpoint.outdated,
             is_parents_home: Some(member.id) == self.session.parent_home,
             lacks_adapter: self.adapter.is_some_and(|adapter| !load.adapters().has(adapter)),
             penalty: if failing > 0.0 { failing * self.worth() } else { 0.0 },

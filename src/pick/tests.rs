@@ -8,6 +8,7 @@ mod away;
 mod choices;
 mod kinship;
 mod reports;
+mod rollout;
 
 struct World {
     picker: Arc<Picker>,

@@ -25,6 +25,8 @@ pub struct EndpointView {
     pub draining: bool,
     /// Whether it serves now; one that does not is expected back.
     pub ready: bool,
+    /// Whether it may end soon, because there are newer ones of its kind.
+    pub outdated: bool,
     /// Tokens sent there whose first byte has not come back.
     pub waiting_tokens: f64,
     /// Requests in flight there.
@@ -65,6 +67,7 @@ impl Picker {
                 weight: member.endpoint.weight,
                 draining: member.endpoint.draining,
                 ready: member.endpoint.ready,
+                outdated: member.endpoint.outdated,
                 waiting_tokens: member.load.waiting_tokens(self.estimates.uncached_tokens()),
                 in_flight: member.load.in_flight(),
                 failure_share,

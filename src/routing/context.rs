@@ -17,6 +17,8 @@ pub struct Candidate {
     pub uncached_tokens: f64,
     /// Whether the session lives there.
     pub is_home: bool,
+    /// Whether it may end soon, because there are newer ones of its kind.
+    pub is_outdated: bool,
     /// Whether the session lives there that a new one was started from; it decides ties only.
     pub is_parents_home: bool,
     /// Whether the request names a LoRA adapter that would have to be loaded there.
@@ -32,6 +34,8 @@ pub struct PickContext<'a> {
     pub candidates: &'a [Candidate],
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
     pub hidden_tokens: f64,
+    /// Whether the pick is to become the home of a session that has none.
+    pub seeks_home: bool,
     /// Tokens in one prefix block, the grain of a near-tie.
     pub block_tokens: f64,
     /// What rendezvous hashes: the session, or else the root of the prefix.

@@ -61,7 +61,10 @@ impl Scorers {
 fn build(kind: ScorerKind, config: &ScorersConfig) -> Box<dyn Scorer> {
     let ScorersConfig { session_affinity, prefix_locality, queue_depth, adapter_locality } = config;
     match kind {
-        ScorerKind::SessionAffinity => Box::new(SessionAffinity { weight: session_affinity.weight }),
+        ScorerKind::SessionAffinity => Box::new(SessionAffinity {
+            weight: session_affinity.weight,
+            outdated_tokens: session_affinity.outdated_tokens,
+        }),
         ScorerKind::PrefixLocality => {
             Box::new(PrefixLocality { weight: prefix_locality.weight, load_growth: prefix_locality.load_growth })
         }

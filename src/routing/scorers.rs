@@ -32,6 +32,7 @@ pub(super) mod fixtures {
             in_flight: 0,
             uncached_tokens: 1000.0,
             is_home: false,
+            is_outdated: false,
             is_parents_home: false,
             lacks_adapter: false,
             penalty: 0.0,
@@ -40,6 +41,6 @@ pub(super) mod fixtures {
 
     /// A request without a session.
     pub fn context(candidates: &[Candidate]) -> PickContext<'_> {
-        PickContext { candidates, hidden_tokens: 0.0, block_tokens: 128.0, tie_key: 7 }
+        PickContext { candidates, hidden_tokens: 0.0, seeks_home: false, block_tokens: 128.0, tie_key: 7 }
     }
 }

@@ -25,6 +25,7 @@ mod pod;
 pub mod roster;
 mod selector;
 mod teller;
+mod template;
 mod trouble;
 mod watch;
 
@@ -39,4 +40,5 @@ pub use once::{About, FoundPool, Unanswered};
 pub use pod::{Container, Pod};
 pub use selector::{parse_ports, parse_selector, selector_text};
 pub use teller::Update;
+pub use template::Template;
 pub use trouble::Trouble;

@@ -4,6 +4,7 @@
 //! need. The control plane is one for all tests of the binary, but for those that stop it.
 
 pub mod control_plane;
+pub mod controllers;
 pub mod guarded;
 pub mod namespace;
 pub mod objects;

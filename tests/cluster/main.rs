@@ -3,9 +3,16 @@
 //!
 //! `tests/README.md` says which test proves which claim.
 
+mod chart;
 mod config_map;
 mod doctor;
+mod inside;
 mod kubernetes;
+mod node;
+mod node_homing;
+mod node_pods;
+mod node_replicas;
+mod node_rollout;
 mod outage;
 mod permissions;
 mod pods;

@@ -9,7 +9,7 @@ use crate::kubernetes::{CONFIG_MAP, ControlPlane, POOL, PORT, Site};
 use crate::support::eventually;
 
 /// Group, resource, name if it must be this one, and verb.
-type Right = (String, String, String, String);
+pub type Right = (String, String, String, String);
 
 #[tokio::test]
 async fn homing_uses_exactly_the_permissions_of_its_role() {
@@ -25,7 +25,7 @@ async fn homing_uses_exactly_the_permissions_of_its_role() {
     let allowed = rights(&role);
 
     eventually("each right is used", async || {
-        let requests = requests(plane, &site.namespace.name);
+        let requests = requests(plane, &site.namespace.name, "homing");
         let refused: Vec<&Value> = requests.iter().filter(|request| request["responseStatus"]["code"] == 403).collect();
         assert!(refused.is_empty(), "the Role lacks something: {refused:?}");
         let used: BTreeSet<Right> = requests.iter().map(|request| right(request, &allowed)).collect();
@@ -36,7 +36,8 @@ async fn homing_uses_exactly_the_permissions_of_its_role() {
     drop(homing);
 }
 
-fn rights(role: &Role) -> BTreeSet<Right> {
+/// All that a Role allows.
+pub fn rights(role: &Role) -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();
     for rule in role.rules.iter().flatten() {
         let names = rule.resource_names.clone().unwrap_or_else(|| vec![String::new()]);
@@ -51,7 +52,7 @@ fn rights(role: &Role) -> BTreeSet<Right> {
 }
 
 /// What a request has used; its object's name where the Role names one.
-fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
+pub fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let object = &request["objectRef"];
     let (group, resource) = (text(&object["apiGroup"]), text(&object["resource"]));
@@ -60,8 +61,8 @@ fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
     (group, resource, name, text(&request["verb"]))
 }
 
-/// What Homing has asked for in this namespace.
-fn requests(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
-    let user = format!("system:serviceaccount:{namespace}:homing");
+/// What the holder of this ServiceAccount has asked for.
+pub fn requests(plane: &ControlPlane, namespace: &str, account: &str) -> Vec<Value> {
+    let user = format!("system:serviceaccount:{namespace}:{account}");
     plane.audit().into_iter().filter(|request| request["user"]["username"] == user.as_str()).collect()
 }

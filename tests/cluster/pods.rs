@@ -1,6 +1,7 @@
 //! Pods come, go, and are not ready for a moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use serde_json::json;
 
@@ -162,6 +163,34 @@ async fn annotations_set_a_pods_weight_and_drain_it() {
     world.site.namespace.annotate("r2", json!({"homing.dev/weight": "2.5"})).await;
     world.serves(&["r1", "r2"]).await;
     assert_eq!(shown(&world, "r2").await["weight"], 2.5);
+}
+
+#[tokio::test]
+async fn sessions_that_lose_their_home_in_a_rolling_update_go_to_pods_of_the_new_template() {
+    let mut world = World::of(3, &[]).await;
+    for old in ["r1", "r2", "r3"] {
+        world.site.namespace.made_by(old, "llama", "7d9f").await;
+    }
+    let homes = settle(&world).await;
+    // Pods of one second are equally new.
+    let second = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs();
+    let first = second();
+    eventually("a second is over", async || (second() > first).then_some(())).await;
+    world.site.add("r4", &[PORT]).await;
+    world.site.namespace.made_by("r4", "llama", "55c8").await;
+    eventually("the old pods are outdated", async || {
+        let all = endpoints(&world.homing).await;
+        let outdated = all.iter().filter(|endpoint| endpoint["outdated"] == true);
+        (outdated.map(|endpoint| endpoint["name"].as_str().expect("a name")).collect::<Vec<_>>() == ["r1", "r2", "r3"])
+            .then_some(())
+    })
+    .await;
+    world.site.namespace.delete_pod("r2").await;
+    world.serves(&["r1", "r3", "r4"]).await;
+    for (session, home) in &homes {
+        let expected = if home == "r2" { "r4" } else { home.as_str() };
+        assert_eq!(turn(&world, session).await, expected, "{session} of {home}");
+    }
 }
 
 /// Two turns of every session, so that each has a home, and r2 has several.

@@ -15,7 +15,7 @@ use crate::support::{Connection, Engine, Homing, Protocol, body, get, post};
 fn check_accepts_a_good_file() {
     let every_field = "\
 sessions: {headers: [x-session-id, x-session-affinity], generate: true, affinity: soft, idleTimeout: 1h, maxSessions: 1000000}
-scorers: {sessionAffinity: {weight: 1}, prefixLocality: {weight: 2, loadGrowth: 0.05}, queueDepth: {weight: 1}, adapterLocality: {weight: 1, loadTokens: 2000}}
+scorers: {sessionAffinity: {weight: 1, outdatedTokens: 512}, prefixLocality: {weight: 2, loadGrowth: 0.05}, queueDepth: {weight: 1}, adapterLocality: {weight: 1, loadTokens: 2000}}
 prefixIndex: {blockBytes: 512, bytesPerToken: 4, defaultCacheTokens: 500000}
 limits: {requestBody: 32MiB, bufferedBodies: 1GiB, bodyWait: 10s}
 engineMetrics: {enabled: true, interval: 1s, timeout: 1s, engine: vllm, path: /metrics, port: 8000}";

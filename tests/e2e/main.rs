@@ -19,6 +19,7 @@ mod engine_metrics;
 mod events;
 mod explain;
 mod failing_engines;
+mod failover;
 mod health;
 mod identity;
 mod inspect;

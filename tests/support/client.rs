@@ -51,7 +51,11 @@ pub struct Reply {
 impl Connection {
     /// Connects; the result is `None` where nobody listens.
     pub async fn open(address: SocketAddr, protocol: Protocol) -> Option<Self> {
-        let socket = TcpStream::connect(address).await.ok()?;
+        Self::over(TcpStream::connect(address).await.ok()?, protocol).await
+    }
+
+    /// The same over a socket that is connected.
+    pub async fn over(socket: TcpStream, protocol: Protocol) -> Option<Self> {
         socket.set_nodelay(true).ok()?;
         let io = TokioIo::new(socket);
         let (sender, driver) = match protocol {

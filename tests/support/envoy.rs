@@ -50,6 +50,10 @@ pub struct Options {
     pub default_breakers: bool,
     /// Another version than the one that all tests use.
     pub version: Option<&'static str>,
+    /// Fields of the pickers' cluster that replace or join those that all tests use.
+    pub picker_cluster: Value,
+    /// The same for the filter.
+    pub filter: Value,
 }
 
 impl Default for Options {
@@ -64,8 +68,23 @@ impl Default for Options {
             retries: 0,
             default_breakers: false,
             version: None,
+            picker_cluster: Value::Null,
+            filter: Value::Null,
         }
     }
+}
+
+/// What it says of one picker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    pub address: SocketAddr,
+    /// Nothing speaks against sending to it: no failed health check, no ejection.
+    pub healthy: bool,
+    /// Outlier detection keeps it out.
+    pub ejected: bool,
+    /// Streams that went to it, and those of them that failed.
+    pub sent: u64,
+    pub failed: u64,
 }
 
 /// A running Envoy.
@@ -79,10 +98,15 @@ pub struct Envoy {
 impl Envoy {
     /// Starts it in front of `engines`, which only [`Destination::Metadata`] needs to know.
     pub async fn start(options: &Options, picker: SocketAddr, engines: &[SocketAddr]) -> Self {
+        Self::start_with(options, &[picker], engines).await
+    }
+
+    /// The same with several pickers.
+    pub async fn start_with(options: &Options, pickers: &[SocketAddr], engines: &[SocketAddr]) -> Self {
         let folder = TempDir::new().expect("a folder for temporary files");
         let config = folder.path().join("bootstrap.json");
         let admin = folder.path().join("admin");
-        fs::write(&config, bootstrap(options, picker, engines).to_string()).expect("the folder takes files");
+        fs::write(&config, bootstrap(options, pickers, engines).to_string()).expect("the folder takes files");
 
         let mut command = Command::new(binary(options.version));
         command.arg("--config-path").arg(&config).arg("--admin-address-path").arg(&admin);
@@ -116,6 +140,15 @@ impl Envoy {
         reply.trim().rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
+    /// What it says of each picker, in the order in which it was given them.
+    pub async fn pickers(&self) -> Vec<Host> {
+        let page = page(self.admin, "/clusters?format=json").await.expect("Envoy's admin port answers");
+        let document: Value = serde_json::from_str(&page).expect("a document");
+        let clusters = document["cluster_statuses"].as_array().expect("clusters");
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == "picker").expect("the pickers' cluster");
+        cluster["host_statuses"].as_array().expect("its hosts").iter().map(host).collect()
+    }
+
     /// Streams that it holds open with the picker.
     pub async fn picker_streams(&self) -> u64 {
         self.stat("cluster.picker.upstream_rq_active").await
@@ -134,6 +167,25 @@ fn binary(version: Option<&str>) -> PathBuf {
                 binaries.find(|path| path.is_file())
             })
         }
+    }
+}
+
+fn host(status: &Value) -> Host {
+    let stats = status["stats"].as_array().expect("counts");
+    let count = |name: &str| {
+        let value = stats.iter().find(|stat| stat["name"] == name).map(|stat| &stat["value"]);
+        value.and_then(Value::as_str).map_or(0, |value| value.parse().expect("a number"))
+    };
+    let address = &status["address"]["socket_address"];
+    let health = status["health_status"].as_object().expect("a health status");
+    Host {
+        address: format!("{}:{}", address["address"].as_str().expect("an address"), address["port_value"])
+            .parse()
+            .expect("an address"),
+        ejected: health.get("failed_outlier_check") == Some(&Value::Bool(true)),
+        healthy: health.iter().all(|(name, value)| name == "eds_health_status" || *value == Value::Bool(false)),
+        sent: count("rq_total"),
+        failed: count("rq_error"),
     }
 }
 

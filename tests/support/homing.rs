@@ -56,8 +56,11 @@ impl Homing {
             fs::write(&config_file, config_document(fields)).expect("the folder takes files");
             arguments.extend(["--config-file".as_ref(), config_file.as_os_str()]);
         }
-        let free_ports = "--bind 127.0.0.1 --grpc-port 0 --grpc-health-port 0 --metrics-port 0 --admin-port 0";
+        let free_ports = "--bind 127.0.0.1 --grpc-health-port 0 --metrics-port 0 --admin-port 0";
         arguments.extend(free_ports.split(' ').chain(["--log-format", "json"]).map(OsStr::new));
+        if !flags.contains(&"--grpc-port") {
+            arguments.extend(["--grpc-port", "0"].map(OsStr::new));
+        }
         if !flags.iter().any(|flag| flag.starts_with("--secure-serving")) {
             arguments.push("--secure-serving=false".as_ref());
         }
@@ -238,6 +241,16 @@ impl Homing {
     /// Asks it to end.
     pub fn terminate(&self) {
         self.process.terminate();
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Stops it in the middle of what it does, as a hang would: its sockets stay open.
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
     }
 
     /// Whether it still runs.

@@ -61,7 +61,18 @@ impl Process {
 
     /// Asks it to end, as an orchestrator would.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("TERM");
+    }
+
+    /// Ends it at once, as a crash would, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        let _status = self.child.wait();
+    }
+
+    /// Sends it a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "{}: cannot be signalled", self.name);
     }
 

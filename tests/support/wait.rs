@@ -22,13 +22,18 @@ pub fn within<F: Future>(what: &str, future: F) -> impl Future<Output = F::Outpu
 }
 
 /// Polls `probe` until it gives a value; a failed test that says what never came otherwise.
-pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    patiently(PATIENCE, what, probe).await
+}
+
+/// The same for what takes its time.
+pub async fn patiently<T>(patience: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(value) = within(what, probe()).await {
             return value;
         }
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {patience:?}");
         tokio::time::sleep(POLL).await;
     }
 }

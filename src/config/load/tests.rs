@@ -27,7 +27,7 @@ sessions:
   catalogue: true
   tenantHeader: null
 scorers:
-  sessionAffinity: {weight: 1}
+  sessionAffinity: {weight: 1, outdatedTokens: 512}
   prefixLocality: {weight: 2, loadGrowth: 0.05}
   queueDepth: {weight: 1}
   adapterLocality: {weight: 1, loadTokens: 2000}
@@ -148,6 +148,8 @@ fn every_range_has_two_ends() {
         ("scorers: {prefixLocality: {weight: .inf}}", "scorers.prefixLocality.weight"),
         ("scorers: {prefixLocality: {loadGrowth: 1.5}}", "scorers.prefixLocality.loadGrowth"),
         ("scorers: {adapterLocality: {weight: -1}}", "scorers.adapterLocality.weight"),
+        ("scorers: {sessionAffinity: {outdatedTokens: -1}}", "scorers.sessionAffinity.outdatedTokens"),
+        ("scorers: {sessionAffinity: {outdatedTokens: .nan}}", "scorers.sessionAffinity.outdatedTokens"),
         ("scorers: {adapterLocality: {loadTokens: -1}}", "scorers.adapterLocality.loadTokens"),
         ("scorers: {adapterLocality: {loadTokens: .inf}}", "scorers.adapterLocality.loadTokens"),
         ("prefixIndex: {blockBytes: 63}", "prefixIndex.blockBytes"),

@@ -139,3 +139,33 @@ fn among_ties_the_parents_home_wins_and_a_cheaper_one_wins_over_it() {
         assert_eq!(pick_from(&PickContext { tie_key: key, ..context(&[parents, cheaper]) }), 1);
     }
 }
+
+proptest! {
+    #[test]
+    fn an_outdated_endpoint_is_never_left_out_and_the_order_of_the_others_is_as_without(
+        loads in prop::collection::vec((0.0f64..1e5, 0.0f64..1e5, any::<bool>()), 1..12),
+        outdated_tokens in 0.0f64..1e5,
+    ) {
+        let candidates: Vec<Candidate> = (0u32..).zip(&loads).map(|(n, &(waiting_tokens, uncached_tokens, is_outdated))| {
+            Candidate { waiting_tokens, uncached_tokens, is_outdated, ..candidate(n) }
+        }).collect();
+        let scored = |outdated_tokens, seeks_home| {
+            let mut config = ScorersConfig::default();
+            config.session_affinity.outdated_tokens = outdated_tokens;
+            let mut scored = Vec::new();
+            let context = PickContext { seeks_home, ..context(&candidates) };
+            let picked = pick(&Scorers::new(&config), &context, &mut scored);
+            (picked.map(|pick| pick.best[0]), scored)
+        };
+        let (without, plain) = scored(outdated_tokens, false);
+        let (picked, charged) = scored(outdated_tokens, true);
+        prop_assert_eq!(charged.len(), candidates.len());
+        prop_assert!(picked.is_some());
+        for (before, after) in plain.iter().zip(&charged) {
+            let more = after.cost - before.cost;
+            let most = if candidates[before.candidate].is_outdated { outdated_tokens } else { 0.0 };
+            prop_assert!((more - most).abs() < 1e-6, "{more} instead of {most}");
+        }
+        prop_assert_eq!(scored(0.0, true).0, without, "off at 0");
+    }
+}

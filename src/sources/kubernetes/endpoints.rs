@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::inference_pool::Spec;
 use super::pod::Pod;
+use super::template::Template;
 use crate::metrics::PodState;
 use crate::model::Endpoint;
 
@@ -15,6 +16,8 @@ pub struct Standing {
     pub endpoints: Vec<Endpoint>,
     /// Whether they may serve, and why not.
     pub state: PodState,
+    /// What it was made of, where a controller made it.
+    pub template: Option<Template>,
     /// What is wrong with its annotations, for the log.
     pub complaint: Option<String>,
 }
@@ -51,13 +54,16 @@ pub fn endpoints(spec: &Spec, pod: &Pod) -> Standing {
         draining,
         ready: pod.ready,
         http2: spec.http2,
+        // Only the roster, which sees all pods, can tell.
+        outdated: false,
     };
     let stays = !matches!(state, PodState::Deleting | PodState::Finished);
     let endpoints = match pod.address.filter(|_| stays) {
         Some(address) => ports.into_iter().map(|port| endpoint(port, address)).collect(),
         None => Vec::new(),
     };
-    Standing { endpoints, state, complaint: (!complaints.is_empty()).then(|| complaints.join("; ")) }
+    let complaint = (!complaints.is_empty()).then(|| complaints.join("; "));
+    Standing { endpoints, state, template: pod.template.clone(), complaint }
 }
 
 /// What makes it the same endpoint, on all replicas: another pod, and another start of its engine, is another.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 
+use super::template::Template;
+
 /// Ports that take requests now, by a comma list; first the name that counts if both are there.
 const ACTIVE_PORTS: [&str; 2] = ["llm-d.ai/active-ports", "inference.networking.k8s.io/active-ports"];
 /// Its share relative to other pods; 0 or less takes it out.
@@ -22,6 +24,8 @@ pub struct Pod {
     pub uid: Arc<str>,
     /// Its labels.
     pub labels: Arc<BTreeMap<String, String>>,
+    /// What it was made of, where a controller made it.
+    pub template: Option<Template>,
     /// Its address, once it has one.
     pub address: Option<IpAddr>,
     /// Its condition Ready is True.
@@ -57,11 +61,15 @@ impl Pod {
         let (metadata, spec, status) = (pod.metadata, pod.spec.unwrap_or_default(), pod.status.unwrap_or_default());
         let mut annotations = metadata.annotations.unwrap_or_default();
         let containers = containers(&spec, &status);
+        let labels = metadata.labels.unwrap_or_default();
+        let created = metadata.creation_timestamp.map(|time| time.0.as_second());
+        let template = Template::read(&labels, metadata.owner_references.as_deref().unwrap_or_default(), created);
         let is_ready = |condition: &core::PodCondition| condition.type_ == "Ready" && condition.status == "True";
         Self {
             name: metadata.name.unwrap_or_default().into(),
             uid: metadata.uid.unwrap_or_default().into(),
-            labels: metadata.labels.unwrap_or_default().into(),
+            labels: labels.into(),
+            template,
             address: address(&status),
             ready: status.conditions.iter().flatten().any(is_ready),
             deleting: metadata.deletion_timestamp.is_some(),
@@ -123,7 +131,12 @@ mod tests {
     fn a_pod_is_read_with_all_that_matters() {
         let pod = read(json!({
             "metadata": {
-                "name": "llama-0", "uid": "u-1", "labels": {"app": "llama"}, "deletionTimestamp": "2026-11-21T10:00:00Z",
+                "name": "llama-0", "uid": "u-1", "labels": {"app": "llama", "pod-template-hash": "7d9f"},
+                "creationTimestamp": "1970-01-01T00:01:40Z",
+                "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "llama-7d9f", "uid": "u", "controller": true},
+                ],
+                "deletionTimestamp": "2026-11-21T10:00:00Z",
                 "annotations": {
                     "homing.dev/weight": "2", "homing.dev/drain": "true", "other": "x",
                     "inference.networking.k8s.io/active-ports": "8000", "llm-d.ai/active-ports": "",
@@ -142,6 +155,8 @@ mod tests {
         assert_eq!((&*pod.name, &*pod.uid, pod.ready, pod.deleting), ("llama-0", "u-1", true, true));
         assert_eq!(pod.address, Some([10, 0, 0, 7].into()));
         assert_eq!(pod.containers, [container]);
+        let template = Template { workload: "ReplicaSet/llama".into(), hash: "7d9f".into(), created: 100 };
+        assert_eq!(pod.template, Some(template));
         assert_eq!(pod.active_ports.as_deref(), Some(""), "the newer name counts, even where it is empty");
         assert_eq!((pod.weight.as_deref(), pod.drain.as_deref()), (Some("2"), Some("true")));
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::endpoints::Standing;
+use super::template::Newest;
 use crate::metrics::PodState;
 use crate::model::Endpoint;
 
@@ -43,11 +44,16 @@ impl Roster {
     }
 
     /// Who is in the pool, of pods that stand so, by their names.
-    pub fn call<'a>(&mut self, pods: impl Iterator<Item = (&'a Arc<str>, &'a Standing)>, now: Instant) -> Roll {
+    pub fn call<'a>(&mut self, pods: impl Iterator<Item = (&'a Arc<str>, &'a Standing)> + Clone, now: Instant) -> Roll {
+        let templates = pods
+            .clone()
+            .filter_map(|(_, standing)| Some((standing.template.as_ref()?, standing.state == PodState::Eligible)));
+        let newest = Newest::of(templates);
         let mut roll = Roll::default();
         let mut present = HashMap::with_capacity(self.present.len());
         let mut said = BTreeMap::new();
-        for (name, Standing { endpoints, state, complaint }) in pods {
+        for (name, Standing { endpoints, state, template, complaint }) in pods {
+            let outdated = template.as_ref().is_some_and(|template| newest.outdates(template));
             for endpoint in endpoints {
                 let away_since = match (endpoint.ready, self.present.get(&endpoint.identity)) {
                     (true, _) => None,
@@ -61,7 +67,7 @@ impl Roster {
                 }
                 roll.next = [roll.next, back_by].into_iter().flatten().min();
                 present.insert(Arc::clone(&endpoint.identity), away_since);
-                roll.endpoints.push(endpoint.clone());
+                roll.endpoints.push(Endpoint { outdated, ..endpoint.clone() });
             }
             roll.count(*state);
             let before = self.said.remove(name);

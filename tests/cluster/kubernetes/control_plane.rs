@@ -2,9 +2,8 @@
 
 use std::env;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,12 +15,15 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::guarded::Guarded;
+use crate::inside;
 use crate::support::eventually;
 
 /// Who may do everything.
 const ADMIN_TOKEN: &str = "admin";
+/// Of the API server, on the control plane's own address.
+const PORT: u16 = 6443;
 /// With which the tokens of service accounts are signed.
-const KEYS: [&str; 2] = ["service-account.key", "service-account.pub"];
+pub(super) const KEYS: [&str; 2] = ["service-account.key", "service-account.pub"];
 /// A cold start on a busy machine takes this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Who did what: how a test knows which permissions are used.
@@ -30,10 +32,11 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
 
 /// A running control plane; dropping it ends it.
 pub struct ControlPlane {
-    /// Loopback addresses are free, so each control plane has one of its own, and its ports are always the same.
+    /// Each control plane has one of its own, and its ports are always the same.
     address: Ipv4Addr,
     folder: TempDir,
     server: Option<Guarded>,
+    pub(super) controllers: OnceCell<Guarded>,
     _etcd: Guarded,
 }
 
@@ -69,7 +72,7 @@ impl ControlPlane {
             // What all tests share is never dropped.
             Some(folder.path()),
         );
-        let mut plane = Self { address, folder, server: None, _etcd: etcd };
+        let mut plane = Self { address, folder, server: None, controllers: OnceCell::new(), _etcd: etcd };
         plane.start_server().await;
         plane
     }
@@ -115,7 +118,7 @@ impl ControlPlane {
             &[
                 format!("--etcd-servers=http://{address}:2379"),
                 format!("--bind-address={address}"),
-                "--secure-port=6443".to_owned(),
+                format!("--secure-port={PORT}"),
                 // Nobody connects there; it only must not be loopback.
                 "--advertise-address=192.0.2.1".to_owned(),
                 "--endpoint-reconciler-type=none".to_owned(),
@@ -168,6 +171,16 @@ impl ControlPlane {
         .to_string()
     }
 
+    /// The same for somebody who may do everything.
+    pub fn admin_kubeconfig(&self, namespace: &str) -> String {
+        self.kubeconfig(ADMIN_TOKEN, namespace)
+    }
+
+    /// Where it listens, as pods are told.
+    pub fn address(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address, PORT)
+    }
+
     /// What service accounts have done, an object a request.
     pub fn audit(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.path("audit.log")).unwrap_or_default();
@@ -175,27 +188,27 @@ impl ControlPlane {
     }
 
     fn url(&self) -> String {
-        format!("https://{}:6443", self.address)
+        format!("https://{}", self.address())
     }
 
-    fn certificate(&self) -> String {
+    pub(super) fn certificate(&self) -> String {
         self.path("certificates/apiserver.crt")
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a plain path").to_owned()
     }
 }
 
-/// A loopback address that no other control plane of this machine has.
+/// An address that no other control plane has; pods reach it too, as they could not reach a loopback address.
 fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = process::id().to_be_bytes();
-    Ipv4Addr::new(127, 64 + high % 128, low, NEXT.fetch_add(1, Ordering::Relaxed))
+    let [a, b] = inside::CONTROL_PLANES;
+    Ipv4Addr::new(a, b, 0, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A program of the control plane; `scripts/parts/control-plane` builds it.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let named = env::var_os("HOMING_CONTROL_PLANE").or_else(|| env::var_os("KUBEBUILDER_ASSETS")).map(PathBuf::from);
     let path = named.unwrap_or_else(|| parts().join("control-plane-1.36.3")).join(name);
     assert!(path.is_file(), "no {name} at {}: run scripts/parts/control-plane", path.display());
@@ -210,7 +223,8 @@ fn crds() -> PathBuf {
     path
 }
 
-fn parts() -> PathBuf {
+/// Where the parts are that `scripts/parts` fetches.
+pub fn parts() -> PathBuf {
     let cache = || env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
     let parts = env::var_os("HOMING_PARTS").map(PathBuf::from);

@@ -38,8 +38,8 @@ impl Namespace {
         let object: NamespaceObject = made(json!({"metadata": {"name": name}}));
         namespace.cluster_wide().create(&PostParams::default(), &object).await.expect("a namespace");
         // Where controllers run, one of them makes it; pods need it.
-        let default: ServiceAccount = made(json!({"metadata": {"name": "default"}}));
-        namespace.api().create(&PostParams::default(), &default).await.expect("the default ServiceAccount");
+        let kind = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        namespace.put::<ServiceAccount>(kind).await;
         namespace.apply_rbac().await;
         let token = namespace.token().await;
         namespace.kubeconfig = plane.kubeconfig(&token, &name);
@@ -102,6 +102,17 @@ impl Namespace {
     pub async fn annotate(&self, name: &str, annotations: Value) {
         let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
         self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await.expect("the annotations are taken");
+    }
+
+    /// Says that a Deployment's ReplicaSet made a pod, from the template of this hash.
+    pub async fn made_by(&self, name: &str, deployment: &str, hash: &str) {
+        let owner = json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{deployment}-{hash}"), "uid": hash,
+            "controller": true,
+        });
+        let metadata = json!({"labels": {"pod-template-hash": hash}, "ownerReferences": [owner]});
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        self.api::<Pod>().patch(name, &PatchParams::default(), &patch).await.expect("the owner is taken");
     }
 
     /// Changes the app of a pod.

@@ -8,12 +8,12 @@ use super::{Destination, Options};
 
 const DESTINATION: &str = "x-gateway-destination-endpoint";
 
-pub(super) fn bootstrap(options: &Options, picker: SocketAddr, engines: &[SocketAddr]) -> Value {
+pub(super) fn bootstrap(options: &Options, pickers: &[SocketAddr], engines: &[SocketAddr]) -> Value {
     json!({
         "admin": {"address": socket(free())},
         "static_resources": {
             "listeners": [listener(options)],
-            "clusters": [picker_cluster(options, picker), engine_cluster(options, engines)],
+            "clusters": [picker_cluster(options, pickers), engine_cluster(options, engines)],
         },
     })
 }
@@ -67,9 +67,7 @@ fn subset(options: &Options) -> Option<Value> {
 fn ext_proc(options: &Options) -> Value {
     let [request, response] = options.body_modes;
     let trailers = |mode: &str| if mode == "FULL_DUPLEX_STREAMED" { "SEND" } else { "SKIP" };
-    json!({
-        "name": "envoy.filters.http.ext_proc",
-        "typed_config": {
+    let mut config = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
             "grpc_service": {"envoy_grpc": {"cluster_name": "picker"}, "timeout": "10s"},
             "message_timeout": "10s",
@@ -86,11 +84,12 @@ fn ext_proc(options: &Options) -> Value {
                 "request_body_mode": request, "response_body_mode": response,
                 "request_trailer_mode": trailers(request), "response_trailer_mode": trailers(response),
             },
-        },
-    })
+    });
+    lay_over(&mut config, &options.filter);
+    json!({"name": "envoy.filters.http.ext_proc", "typed_config": config})
 }
 
-fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
+fn picker_cluster(options: &Options, pickers: &[SocketAddr]) -> Value {
     let mut cluster = json!({
         "name": "picker", "type": "STATIC", "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": options.buffer_limit,
@@ -98,7 +97,7 @@ fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
         "typed_extension_protocol_options": protocol(json!({
             "explicit_http_config": {"http2_protocol_options": {}},
         })),
-        "load_assignment": assignment("picker", &[picker]),
+        "load_assignment": assignment("picker", pickers),
     });
     if options.tls {
         cluster["transport_socket"] = json!({
@@ -109,7 +108,15 @@ fn picker_cluster(options: &Options, picker: SocketAddr) -> Value {
             },
         });
     }
+    lay_over(&mut cluster, &options.picker_cluster);
     cluster
+}
+
+/// Replaces the fields of `base` by those of `over`, and adds what it lacks.
+fn lay_over(base: &mut Value, over: &Value) {
+    for (name, value) in over.as_object().into_iter().flatten() {
+        base[name] = value.clone();
+    }
 }
 
 fn engine_cluster(options: &Options, engines: &[SocketAddr]) -> Value {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::sources::kubernetes::endpoints::endpoints;
-use crate::sources::kubernetes::{Container, Pod, Spec};
+use crate::sources::kubernetes::{Container, Pod, Spec, Template};
 
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -102,4 +102,24 @@ fn each_change_is_told_once_and_all_pods_are_counted() {
     let roll = call(&mut roster, [odd("b")], start);
     assert!(roll.changed.is_empty(), "a pod that is no more has no state");
     assert_eq!(roll.counts.iter().sum::<usize>(), 1);
+}
+
+#[test]
+fn endpoints_of_an_older_template_are_outdated_while_a_pod_of_a_newer_one_serves() {
+    let made = |name: &str, workload: &str, hash: &str, created, ready| Pod {
+        template: Some(Template { workload: workload.into(), hash: hash.into(), created }),
+        ..pod(name, ready)
+    };
+    let (mut roster, start) = (Roster::new(GRACE), Instant::now());
+    for (new_is_ready, outdated) in [(false, ""), (true, "a"), (false, ""), (true, "a")] {
+        let pods = [
+            made("a", "llama", "1", 100, true),
+            made("b", "llama", "2", 200, new_is_ready),
+            made("c", "mistral", "1", 50, true),
+            pod("d", true),
+        ];
+        let roll = call(&mut roster, pods, start);
+        let marked = roll.endpoints.iter().filter(|endpoint| endpoint.outdated);
+        assert_eq!(marked.map(|endpoint| &*endpoint.name).collect::<String>(), outdated, "{new_is_ready}");
+    }
 }

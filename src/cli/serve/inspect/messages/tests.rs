@@ -50,6 +50,7 @@ fn an_endpoint_reads_the_same_over_grpc_as_on_its_page() {
         weight: 0.5,
         draining: true,
         ready: true,
+        outdated: true,
         waiting_tokens: 1.0,
         in_flight: 2,
         failure_share: 0.25,

@@ -1,0 +1,66 @@
+{{/* What a schema cannot say, or not in words: values that do not go together, or look like others. Each with what to do. */}}
+{{- define "homing.check" -}}
+{{- range $path := list "sessions.idleTimeout" "limits.bodyWait" "engineMetrics.interval" "engineMetrics.timeout" }}
+{{- $parts := splitList "." $path }}
+{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- if not (or (kindIs "invalid" $value) (regexMatch "^([0-9]+(\\.[0-9]+)? ?[a-z]+ ?)+$" (toString $value))) }}
+{{- fail (printf "config.%s: %v is no duration: write a number with a unit, as in 500ms, 10s or 1h." $path $value) }}
+{{- end }}
+{{- end }}
+{{- range $path := list "limits.requestBody" "limits.bufferedBodies" }}
+{{- $parts := splitList "." $path }}
+{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" $value)) }}
+{{- fail (printf "config.%s: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $path $value) }}
+{{- end }}
+{{- end }}
+{{- range $name := list "nameOverride" "fullnameOverride" }}
+{{- if not (regexMatch "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$" (get $.Values $name)) }}
+{{- fail (printf "%s: %q is no name: it may hold lower-case letters, digits and '-' between them, 63 in all." $name (get $.Values $name)) }}
+{{- end }}
+{{- end }}
+{{- $gateway := include "homing.gateway" . | fromYaml }}
+{{- $selects := not (empty .Values.engines.selector) }}
+{{- $pool := include "homing.pool" . }}
+{{- if not (or $pool $selects) }}
+{{- fail "Homing does not know its engines. Set pool.name to an InferencePool of this namespace; or pool.create=true with engines.selector (the labels of the engines' pods); or engines.selector alone, to do without an InferencePool." }}
+{{- end }}
+{{- if and .Values.pool.create (not $selects) }}
+{{- fail "pool.create needs engines.selector: the labels of the engines' pods, for instance engines.selector.app=llama." }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas." }}
+{{- end }}
+{{- if and .Values.tls.existingSecret .Values.tls.certManager.enabled }}
+{{- fail "tls.existingSecret and tls.certManager.enabled both say where the certificate comes from: choose one." }}
+{{- end }}
+{{- if and .Values.tls.certManager.enabled (not .Values.tls.certManager.issuerRef.name) }}
+{{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name, the Issuer (or ClusterIssuer, with issuerRef.kind) that signs." }}
+{{- end }}
+{{- if and (include "homing.tlsSecret" .) (not $gateway.tls) }}
+{{- fail (printf "there is a certificate, but TLS is off: gateway %s speaks plain HTTP/2 to the picker unless tls.enabled=true says otherwise." .Values.gateway) }}
+{{- end }}
+{{- if and (has .Values.gateway (list "envoyAIGateway" "agentgateway")) (not $gateway.tls) }}
+{{- fail (printf "gateway %s always speaks TLS to the picker: leave tls.enabled out or set it to true." .Values.gateway) }}
+{{- end }}
+{{- if eq .Values.gateway "envoyGateway" }}
+{{- if not $selects }}
+{{- fail "gateway envoyGateway needs engines.selector: Envoy Gateway does not know InferencePools, so the chart makes a Service of the engines." }}
+{{- end }}
+{{- if gt (len .Values.engines.targetPorts) 1 }}
+{{- fail "gateway envoyGateway takes one port in engines.targetPorts: behind a Service, Envoy Gateway reaches one port of each pod." }}
+{{- end }}
+{{- if $gateway.tls }}
+{{- fail "gateway envoyGateway speaks plain HTTP/2 to the picker: leave tls.enabled out or set it to false." }}
+{{- end }}
+{{- if not (include "homing.routes" .) }}
+{{- fail "gateway envoyGateway needs a route to attach the picker to: set httpRoute.enabled=true, or name your HTTPRoutes in gatewaySettings.routes." }}
+{{- end }}
+{{- end }}
+{{- if and .Values.httpRoute.enabled (empty .Values.httpRoute.parentRefs) }}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: the Gateway that serves the route, for instance httpRoute.parentRefs[0].name=my-gateway." }}
+{{- end }}
+{{- if and .Values.httpRoute.enabled (not $pool) (ne .Values.gateway "envoyGateway") }}
+{{- fail (printf "httpRoute.enabled with gateway %s leads to an InferencePool: set pool.name, or pool.create=true." .Values.gateway) }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,47 @@
+{{/* What each gateway needs of the picker's port, as YAML. The values win where they say something. */}}
+{{- define "homing.gateway" -}}
+{{- $needs := dict
+  "none" (dict "tls" true "clearRouteCache" false)
+  "envoyGateway" (dict "tls" false "clearRouteCache" false)
+  "envoyAIGateway" (dict "tls" true "clearRouteCache" false)
+  "istio" (dict "tls" true "clearRouteCache" false)
+  "kgateway" (dict "tls" true "clearRouteCache" true)
+  "agentgateway" (dict "tls" true "clearRouteCache" false)
+  "nginxGatewayFabric" (dict "tls" true "clearRouteCache" false)
+}}
+{{- $need := get $needs .Values.gateway }}
+{{- $tls := ternary $need.tls .Values.tls.enabled (kindIs "invalid" .Values.tls.enabled) }}
+{{- $clear := ternary $need.clearRouteCache .Values.picker.clearRouteCache (kindIs "invalid" .Values.picker.clearRouteCache) }}
+tls: {{ $tls }}
+clearRouteCache: {{ $clear }}
+appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernetes.io/h2c" $tls) }}
+{{- end }}
+
+{{/* The routes to which Envoy Gateway's policies are attached. */}}
+{{- define "homing.routes" -}}
+{{- $routes := .Values.gatewaySettings.routes }}
+{{- if .Values.httpRoute.enabled }}{{ $routes = prepend $routes (include "homing.fullname" .) }}{{ end }}
+{{- range $routes | uniq }}
+- group: gateway.networking.k8s.io
+  kind: HTTPRoute
+  name: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* Where Homing's endpoints come from; `serve` and `doctor` take the same flags. */}}
+{{- define "homing.endpointArgs" -}}
+{{- with include "homing.pool" . }}
+- --pool-name={{ . }}
+{{- else }}
+- --endpoint-selector={{ include "homing.engineLabels" . }}
+- --endpoint-target-ports={{ join "," .Values.engines.targetPorts }}
+{{- end }}
+- --pool-namespace={{ .Release.Namespace }}
+- --config-map={{ include "homing.configMap" . }}{{ with include "homing.configKey" . }}{{ if ne . "config.yaml" }}/{{ . }}{{ end }}{{ end }}
+{{- end }}
+
+{{- define "homing.engineLabels" -}}
+{{- $pairs := list }}
+{{- range $label, $value := .Values.engines.selector }}{{ $pairs = append $pairs (printf "%s=%s" $label $value) }}{{ end }}
+{{- join "," $pairs }}
+{{- end }}

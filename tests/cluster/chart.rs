@@ -1,0 +1,12 @@
+//! The chart, by the real Helm and against the real API server: what it renders is accepted, what it refuses it
+//! refuses with words, and what it installs it takes away again.
+
+mod accepted;
+mod defaults;
+mod helm;
+mod lifecycle;
+mod matrix;
+mod refusals;
+mod running;
+mod site;
+mod words;

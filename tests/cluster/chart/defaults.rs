@@ -1,0 +1,103 @@
+//! What a chart that says little renders.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::helm::{Helm, only};
+use super::matrix::MATRIX;
+use crate::support::homing::binary;
+
+fn rendered(values: &[&str]) -> Vec<Value> {
+    let values: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
+    Helm::offline().template("homing", "default", &values)
+}
+
+fn repository(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("the file is there")
+}
+
+#[test]
+fn its_role_is_the_documented_one_with_which_homing_is_tested() {
+    let objects = rendered(&["pool.name=pool"]);
+    let documented = repository("deploy/kubernetes/rbac.yaml");
+    let documents: Vec<Value> =
+        documented.split("\n---\n").map(|text| serde_saphyr::from_str(text).expect("the example is YAML")).collect();
+    for kind in ["Role", "RoleBinding"] {
+        let (chart, example) = (only(&objects, kind), only(&documents, kind));
+        for field in ["rules", "roleRef", "subjects"] {
+            assert_eq!(chart[field], example[field], "{field} of the {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_homing_without_a_pool_may_not_look_at_pools() {
+    let objects = rendered(&["engines.selector.app=llama"]);
+    assert!(!only(&objects, "Role")["rules"].to_string().contains("inferencepools"));
+}
+
+#[test]
+fn the_pod_may_take_as_long_to_end_as_its_drain_takes() {
+    let pod = |values: &[&str]| only(&rendered(values), "Deployment")["spec"]["template"]["spec"].clone();
+    let arguments = |pod: &Value| pod["containers"][0]["args"].to_string();
+    let usual = pod(&["pool.name=pool"]);
+    assert!(arguments(&usual).contains(r#""--drain-window=5s","--drain-timeout=110s""#));
+    assert_eq!(usual["terminationGracePeriodSeconds"], 125);
+    let longer = pod(&["pool.name=pool", "drain.windowSeconds=20", "drain.streamSeconds=600"]);
+    assert!(arguments(&longer).contains(r#""--drain-window=20s","--drain-timeout=600s""#));
+    assert_eq!(longer["terminationGracePeriodSeconds"], 630);
+}
+
+#[test]
+fn the_picker_speaks_what_each_gateway_expects() {
+    let facts = |gateway: &str, more: &[&str]| {
+        let named = format!("gateway={gateway}");
+        let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=gateway"];
+        let basic = [&named, "pool.create=true", "engines.selector.app=llama"];
+        let objects = rendered(&[&basic[..], &route, more].concat());
+        let service =
+            objects.iter().find(|object| object["kind"] == "Service" && object["metadata"]["name"] == "homing");
+        let protocol = service.expect("the picker's Service")["spec"]["ports"][0]["appProtocol"].clone();
+        let arguments = only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+        let tested = only(&objects, "Pod")["spec"]["containers"][0]["args"].to_string();
+        let tls = arguments.contains("--secure-serving=true");
+        assert_eq!(tls, tested.contains("--secure-serving=true"), "what is tested is what runs");
+        (tls, protocol, arguments.contains("--clear-route-cache"))
+    };
+    for gateway in ["none", "envoyAIGateway", "istio", "agentgateway", "nginxGatewayFabric"] {
+        assert_eq!(facts(gateway, &[]), (true, json!("http2"), false), "{gateway}");
+    }
+    assert_eq!(facts("kgateway", &[]), (true, json!("http2"), true));
+    assert_eq!(facts("envoyGateway", &[]), (false, json!("kubernetes.io/h2c"), false));
+    assert_eq!(facts("istio", &["tls.enabled=false"]), (false, json!("kubernetes.io/h2c"), false));
+}
+
+#[test]
+fn the_configuration_of_the_values_is_one_that_homing_takes() {
+    let page = repository("docs/configuration.md");
+    let document = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the defaults");
+    let config: Value = serde_saphyr::from_str(document).expect("the defaults are YAML");
+    let values = format!("config={config}");
+    let objects = Helm::offline().template("rel", "default", &["--set", "pool.name=pool", "--set-json", &values]);
+    assert_eq!(checked(&objects), (true, "ok\n".to_owned()));
+    for case in MATRIX {
+        let objects = Helm::offline().template(case.release, "default", &case.arguments());
+        if objects.iter().any(|object| !object["data"]["config.yaml"].is_null()) {
+            assert!(checked(&objects).0, "{}", case.name);
+        }
+    }
+}
+
+/// What `homing check` says of the rendered configuration.
+fn checked(objects: &[Value]) -> (bool, String) {
+    let document = objects.iter().find_map(|object| object["data"]["config.yaml"].as_str()).expect("a configuration");
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, document).expect("the folder takes files");
+    let output = Command::new(binary()).arg("check").arg(&file).output().expect("Homing can be run");
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,158 @@
+//! Values that the tests render the chart with: one entry for each kind of installation, and for each switch.
+
+/// A set of values, as arguments of Helm.
+pub struct Case {
+    pub name: &'static str,
+    pub release: &'static str,
+    /// `--set` takes them, one by one.
+    pub values: &'static [&'static str],
+}
+
+impl Case {
+    /// The arguments of Helm.
+    pub fn arguments(&self) -> Vec<&'static str> {
+        self.values.iter().flat_map(|value| ["--set-json", value]).collect()
+    }
+}
+
+/// The engines' pods by their labels.
+const LLAMA: &str = r#"engines.selector={"app":"llama"}"#;
+const CREATE: &str = "pool.create=true";
+const ROUTE: &str = r#"httpRoute={"enabled":true,"parentRefs":[{"name":"gateway"}],"hostnames":["llm.example.com"]}"#;
+const CERTIFICATE: &str =
+    r#"tls.certManager={"enabled":true,"issuerRef":{"name":"ca"},"dnsNames":["picker.example.com"]}"#;
+
+const fn case(name: &'static str, values: &'static [&'static str]) -> Case {
+    Case { name, release: "rel", values }
+}
+
+pub const MATRIX: &[Case] = &[
+    case("a pool that is there", &[r#"pool.name="llama""#]),
+    case("a pool of the chart", &[CREATE, LLAMA]),
+    case("no pool", &[LLAMA, "engines.targetPorts=[8000,8001]"]),
+    case("Envoy Gateway", &[r#"gateway="envoyGateway""#, CREATE, LLAMA, ROUTE]),
+    case(
+        "Envoy Gateway, no pool and a route of its own",
+        &[
+            r#"gateway="envoyGateway""#,
+            LLAMA,
+            r#"gatewaySettings.routes=["mine","mine-too"]"#,
+            "gatewaySettings.maxRequests=2000000",
+        ],
+    ),
+    case("Envoy AI Gateway", &[r#"gateway="envoyAIGateway""#, CREATE, LLAMA]),
+    case("Istio", &[r#"gateway="istio""#, CREATE, LLAMA, ROUTE]),
+    case("Istio, a mesh that encrypts", &[r#"gateway="istio""#, CREATE, LLAMA, "tls.enabled=false"]),
+    case("kgateway", &[r#"gateway="kgateway""#, CREATE, LLAMA, ROUTE]),
+    case("agentgateway", &[r#"gateway="agentgateway""#, CREATE, LLAMA, r#"pool.appProtocol="kubernetes.io/h2c""#]),
+    case("NGINX Gateway Fabric", &[r#"gateway="nginxGatewayFabric""#, CREATE, LLAMA]),
+    case("a certificate of cert-manager", &[CREATE, LLAMA, CERTIFICATE]),
+    case("a certificate in a Secret", &[CREATE, LLAMA, r#"tls.existingSecret="mine""#]),
+    case(
+        "everything that is seen",
+        &[
+            CREATE,
+            LLAMA,
+            "serviceMonitor.enabled=true",
+            "prometheusRule.enabled=true",
+            "dashboard.enabled=true",
+            "networkPolicy.enabled=true",
+        ],
+    ),
+    case(
+        "a closed network",
+        &[
+            r#"pool.name="llama""#,
+            "networkPolicy.enabled=true",
+            r#"networkPolicy.gatewayFrom=[{"namespaceSelector":{"matchLabels":{"team":"edge"}}}]"#,
+            r#"networkPolicy.metricsFrom=[{"podSelector":{}}]"#,
+        ],
+    ),
+    case(
+        "many replicas",
+        &[
+            CREATE,
+            LLAMA,
+            "replicas=3",
+            r#"podDisruptionBudget.maxUnavailable="50%""#,
+            "topologySpreadConstraints=[]",
+            r#"priorityClassName="system-cluster-critical""#,
+        ],
+    ),
+    case("as many replicas as it takes", &[CREATE, LLAMA, "autoscaling.enabled=true"]),
+    case(
+        "all of the picker's settings",
+        &[
+            CREATE,
+            LLAMA,
+            r#"picker={"maxEndpoints":3,"clearRouteCache":true,"explainHeader":true,"readyGraceSeconds":0,"threads":2}"#,
+            r#"picker.logFormat="text""#,
+            r#"picker.logLevel="homing=debug""#,
+            r#"drain={"windowSeconds":1,"streamSeconds":600}"#,
+            r#"service={"port":9999,"appProtocol":"grpc","annotations":{"a":"b"}}"#,
+            r#"config={"scorers":{"prefixLocality":{"weight":3}},"limits":{"requestBody":"8MiB"}}"#,
+        ],
+    ),
+    case(
+        "somebody else's objects",
+        &[
+            CREATE,
+            LLAMA,
+            r#"existingConfigMap={"name":"mine","key":"picker.yaml"}"#,
+            r#"serviceAccount={"create":false,"name":"default"}"#,
+            "rbac.create=false",
+            "test.enabled=false",
+            "podDisruptionBudget.enabled=false",
+        ],
+    ),
+    case(
+        "all that a pod may have",
+        &[
+            CREATE,
+            LLAMA,
+            r#"image={"repository":"images.example.com/homing","tag":"1.2.3","pullPolicy":"Always"}"#,
+            r#"imagePullSecrets=[{"name":"pull"}]"#,
+            r#"labels={"team":"llm"}"#,
+            r#"podLabels={"tier":"edge"}"#,
+            r#"podAnnotations={"note":"here"}"#,
+            r#"nodeSelector={"kubernetes.io/os":"linux"}"#,
+            r#"tolerations=[{"key":"edge","operator":"Exists"}]"#,
+            r#"affinity={"podAntiAffinity":{}}"#,
+            r#"extraArgs=["--bind=0.0.0.0"]"#,
+            r#"extraEnv=[{"name":"NODE","valueFrom":{"fieldRef":{"fieldPath":"spec.nodeName"}}}]"#,
+            r#"extraVolumes=[{"name":"more","emptyDir":{}}]"#,
+            r#"extraVolumeMounts=[{"name":"more","mountPath":"/more"}]"#,
+            r#"serviceAccount={"name":"mine","annotations":{"a":"b"}}"#,
+        ],
+    ),
+    case("a name of its own", &[CREATE, LLAMA, r#"fullnameOverride="picker""#, r#"nameOverride="epp""#]),
+    Case { name: "a release that begins with a digit", release: "1st", values: &[CREATE, LLAMA] },
+    Case { name: "a release with dots", release: "llm.eu.prod", values: &[CREATE, LLAMA] },
+    Case {
+        name: "the longest name of a release, and everything",
+        release: "a-release-with-the-longest-name-that-helm-takes-it-is",
+        values: &[
+            CREATE,
+            LLAMA,
+            ROUTE,
+            CERTIFICATE,
+            r#"gateway="istio""#,
+            "serviceMonitor.enabled=true",
+            "prometheusRule.enabled=true",
+            "dashboard.enabled=true",
+            "networkPolicy.enabled=true",
+            "autoscaling.enabled=true",
+        ],
+    },
+    Case {
+        name: "the longest names of all",
+        release: "a-release-with-the-longest-name-that-helm-takes-it-is",
+        values: &[
+            LLAMA,
+            r#"gateway="envoyGateway""#,
+            ROUTE,
+            r#"nameOverride="a-name-of-sixty-three-letters-is-the-longest-that-a-label-takes""#,
+            "dashboard.enabled=true",
+        ],
+    },
+];

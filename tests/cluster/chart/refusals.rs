@@ -1,0 +1,62 @@
+//! Values that make no sense are refused before anything is installed, with words that help.
+
+use super::helm::{Helm, chart};
+
+/// What is set, and what the refusal must say.
+const REFUSED: &[(&[&str], &str)] = &[
+    (&[], "Homing does not know its engines. Set pool.name"),
+    (&["pool.create=true"], "pool.create needs engines.selector"),
+    (&["pool.name=p", "gateway=isto"], "at '/gateway': value must be one of 'none', 'envoyGateway'"),
+    (&["pool.name=p", "replica=2"], "additional properties 'replica' not allowed"),
+    (&["pool.name=p", "replicas=two"], "at '/replicas': got string, want integer"),
+    (&["pool.name=p", "image.tag=1"], "at '/image/tag': got number, want string"),
+    (
+        &["pool.name=p", "config.scorers.prefixLocality.wieght=3"],
+        "at '/config/scorers/prefixLocality': additional properties 'wieght' not allowed",
+    ),
+    (
+        &["pool.name=p", "config.sessions.idleTimeout=60"],
+        "config.sessions.idleTimeout: 60 is no duration: write a number",
+    ),
+    (
+        &["pool.name=p", "config.limits.requestBody=32M"],
+        "config.limits.requestBody: 32M is no size: write a whole number",
+    ),
+    (&["pool.name=p", "picker.maxEndpoints=9"], "at '/picker/maxEndpoints': maximum: got 9, want 8"),
+    (&["pool.name=p", "engines.targetPorts={8000,8000}"], "at '/engines/targetPorts'"),
+    (&["pool.name=p", "fullnameOverride=Homing"], "fullnameOverride: \"Homing\" is no name: it may hold"),
+    (&["pool.name=p", "gateway=envoyGateway"], "gateway envoyGateway needs engines.selector"),
+    (
+        &["engines.selector.app=a", "gateway=envoyGateway", "engines.targetPorts={8000,8001}"],
+        "gateway envoyGateway takes one port in engines.targetPorts",
+    ),
+    (&["engines.selector.app=a", "gateway=envoyGateway"], "gateway envoyGateway needs a route"),
+    (&["engines.selector.app=a", "gateway=envoyGateway", "tls.enabled=true"], "speaks plain HTTP/2 to the picker"),
+    (&["pool.name=p", "gateway=envoyGateway", "tls.existingSecret=s"], "there is a certificate, but TLS is off"),
+    (&["pool.name=p", "gateway=agentgateway", "tls.enabled=false"], "gateway agentgateway always speaks TLS"),
+    (&["pool.name=p", "httpRoute.enabled=true"], "httpRoute.enabled needs httpRoute.parentRefs"),
+    (
+        &["engines.selector.app=a", "httpRoute.enabled=true", "httpRoute.parentRefs[0].name=g"],
+        "httpRoute.enabled with gateway none leads to an InferencePool: set pool.name",
+    ),
+    (
+        &["pool.name=p", "tls.existingSecret=s", "tls.certManager.enabled=true"],
+        "tls.existingSecret and tls.certManager.enabled both say",
+    ),
+    (&["pool.name=p", "tls.certManager.enabled=true"], "tls.certManager.enabled needs tls.certManager.issuerRef.name"),
+    (
+        &["pool.name=p", "autoscaling.enabled=true", "autoscaling.maxReplicas=1"],
+        "autoscaling.minReplicas is above autoscaling.maxReplicas",
+    ),
+];
+
+#[test]
+fn values_that_make_no_sense_are_refused_with_words_that_help() {
+    let chart = chart();
+    let chart = chart.to_str().expect("a plain path");
+    for (values, words) in REFUSED {
+        let values: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
+        let said = Helm::offline().refusal(&[&["template", "rel", chart][..], &values].concat());
+        assert!(said.contains(words), "{values:?} should be refused with {words:?}: {said}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Before `main`, this test binary moves into namespaces of its own: network, mounts and processes.
+//!
+//! There, pods have addresses as in a cluster, every process ends with the binary, whatever ends that, and temporary
+//! files are gone with it. Root is not needed where users may have namespaces.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Control planes have addresses that begin so.
+pub const CONTROL_PLANES: [u8; 2] = [10, 96];
+/// Pods have addresses that begin so; the first is this side of their wires.
+pub const PODS: [u8; 2] = [10, 244];
+
+/// Set once we are there.
+const MARK: &str = "HOMING_TEST_INSIDE";
+
+/// Looks for what is needed, then goes in.
+const OUTSIDE: &str = r#"
+missing() { echo "the cluster tests need $1" >&2; exit 1; }
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+for tool in ip:iproute2 unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount chroot:coreutils; do
+    command -v "${tool%:*}" >/dev/null || missing "the command ${tool%:*}: install the package ${tool#*:}"
+done
+if [ "$(id -u)" = 0 ]; then kinds=-nmpf; else kinds=-Urnmpf; fi
+said="$(unshare $kinds --mount-proc true 2>&1)" ||
+    missing "namespaces, which this user may not have: run them as root, or allow user namespaces ($said)"
+exec unshare $kinds --kill-child --mount-proc sh -c "$INSIDE" sh "$@"
+"#;
+
+/// Stays the first process there, so that the binary is a usual one, with signals as usual.
+const INSIDE: &str = r#"
+set -e
+unset INSIDE
+ip link set lo up
+ip route add local 10.96.0.0/16 dev lo
+# Pods reach each other through here.
+echo 1 >/proc/sys/net/ipv4/ip_forward
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/netns /run/tmp
+export TMPDIR=/run/tmp
+set +e
+"$@"
+exit $?
+"#;
+
+#[ctor::ctor(unsafe)]
+fn enter() {
+    // Who lists tests runs none.
+    if env::var_os(MARK).is_some() || env::args().any(|argument| argument == "--list") {
+        return;
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", OUTSIDE, "sh"]).args(env::args_os()).env(MARK, "1").env("INSIDE", INSIDE);
+    // It returns only where it fails.
+    let error = shell.exec();
+    panic!("the cluster tests need a shell: {error}");
+}
