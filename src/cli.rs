@@ -5,11 +5,13 @@
 
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod engine;
 pub mod explain;
 mod foreign_flags;
 pub mod logging;
 pub mod serve;
+mod source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ enum Command {
     Explain(explain::Args),
     /// Check a configuration or endpoints file.
     Check(check::Args),
+    /// Look at what a picker needs here, and say what to do about what is not right.
+    Doctor(doctor::Args),
     /// Compare round robin and Homing on simulated engines behind a real Envoy.
     Demo(demo::Args),
     /// Run a simulated engine, to try a gateway without a GPU.
@@ -48,6 +52,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Command::Serve(args) => serve::run(args, &foreign),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Engine(args) => engine::run(args),
     }

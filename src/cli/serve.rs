@@ -32,13 +32,18 @@ use crate::state::{Member, PoolReader, PrefixIndex, pool};
 
 use self::inspect::LastRead;
 use super::logging::{self, LogFormat};
+use super::source::SourceArgs;
 
 /// Serves Envoy's external processing protocol and picks an endpoint for every request.
 #[derive(Debug, clap::Args)]
 #[command(after_help = logging::HELP)]
 pub struct Args {
     #[command(flatten)]
-    endpoints: endpoints::SourceArgs,
+    endpoints: SourceArgs,
+
+    /// How long a pod that is not ready may be away before its sessions move; it gets no requests meanwhile.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    ready_grace: Duration,
 
     /// The configuration document, as YAML; followed while it changes [default: the built-in defaults].
     #[arg(long, value_name = "FILE")]
@@ -136,6 +141,7 @@ pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let Args {
         endpoints,
+        ready_grace,
         config_file,
         config_map,
         bind,
@@ -173,7 +179,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let name = source.pool_name(cluster.as_ref());
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
     let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
-    endpoints::follow(source, cluster, writer, &picker, &readiness).await?;
+    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness).await?;
     tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
     let acceptor = if secure_serving {

@@ -1,8 +1,10 @@
 //! TLS of the gRPC port: one certificate in force at a time, which can be replaced while connections live on.
 //!
-//! [`Presented`] holds it, [`acceptor`] accepts connections with it; `cli::serve` replaces it when its files change.
+//! [`Presented`] holds it, [`acceptor`] accepts connections with it; `cli::serve` replaces it when its files change. [`shake`] is the other side of it, for `homing doctor`.
 
+mod client;
 mod identity;
+mod leaf;
 
 use std::io;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+pub use client::{Shaken, Shown, shake};
 pub use identity::{Error, Identity, Part};
 
 /// A client that takes longer than this for its handshake is hung or hostile.

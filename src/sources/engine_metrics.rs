@@ -1,7 +1,7 @@
 //! What the engines say of themselves, asked once an interval.
 //!
 //! [`run`] keeps one task for each endpoint, so that an engine that hangs delays nobody else, and
-//! hands every outcome to its caller. Nothing waits for it: without reports the picker goes by its
+//! hands every outcome to its caller; [`ask_once`] is for who wants to know only once. Nothing waits for it: without reports the picker goes by its
 //! own bookings.
 
 mod ask;
@@ -15,6 +15,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use ask::{Asked, ask_once};
 pub use parse::{Page, parse};
 pub use scrape::{ScrapeError, Scraper};
 

@@ -5,6 +5,7 @@
 
 mod chart;
 mod config_map;
+mod doctor;
 mod inside;
 mod kubernetes;
 mod node;

@@ -12,6 +12,7 @@ mod command_line;
 mod control;
 mod degraded;
 mod dialects;
+mod doctor;
 mod drain;
 mod early_answers;
 mod engine_metrics;

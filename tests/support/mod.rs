@@ -5,6 +5,7 @@
 pub mod body;
 pub mod certificates;
 pub mod client;
+pub mod doctor;
 pub mod echo_picker;
 pub mod engine;
 pub mod envoy;

@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, RootCertStore};
+
+use super::leaf::{expires, names};
 
 /// How PEM says that a key is encrypted, today and of old.
 const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
@@ -142,15 +141,12 @@ impl Identity {
 
     /// When the server's own certificate ends to be valid.
     pub fn expires(&self) -> Option<SystemTime> {
-        let leaf = ParsedCertificate::try_from(self.0.cert.first()?).ok()?;
-        // rustls does not tell the time; asked at the end of all times, it says since when it is too late.
-        let end_of_times = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
-        match verify_server_cert_signed_by_trust_anchor(&leaf, &RootCertStore::empty(), &[], end_of_times, &[]) {
-            Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-                SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(not_after.as_secs()))
-            }
-            _ => None,
-        }
+        expires(self.0.cert.first()?)
+    }
+
+    /// The names that the server's own certificate bears.
+    pub fn names(&self) -> Vec<String> {
+        self.0.cert.first().map(names).unwrap_or_default()
     }
 
     pub(super) fn into_key(self) -> Arc<CertifiedKey> {

@@ -21,6 +21,17 @@ struct Page {
     gives_json: bool,
 }
 
+/// What one question came to, and where it was asked.
+#[derive(Debug)]
+pub struct Asked {
+    /// Where the page is.
+    pub address: SocketAddr,
+    /// Its path.
+    pub path: String,
+    /// What it says, or why it is not known.
+    pub outcome: Result<EngineReport, ScrapeError>,
+}
+
 /// What was logged of an engine already: changes are told, not every scrape.
 #[derive(Debug, Default)]
 struct Told {
@@ -52,11 +63,8 @@ pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, rep
             () = config.changed() => continue,
         }
         let sent = Instant::now();
-        let (at, path) = page.place(target.address);
-        let outcome = scraper
-            .scrape(Target { address: at, ..target }, path, page.settings.engine.kind(), page.settings.timeout)
-            .await;
-        told.tell(at, path, &outcome);
+        let Asked { address, path, outcome } = page.ask(target, &scraper).await;
+        told.tell(address, &path, &outcome);
         page.learn(&outcome);
         heard_of = true;
         report(Scrape { id, sent, heard: outcome.map_or_else(Heard::Failed, Heard::Said) });
@@ -64,7 +72,25 @@ pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, rep
     }
 }
 
+/// Asks the engine of `target` once, as `settings` say, and once more where its answer shows that its page is elsewhere.
+pub async fn ask_once(target: Target, scraper: &Scraper, settings: &EngineMetrics) -> Asked {
+    let mut page = Page { settings: settings.clone(), gives_json: false };
+    let mut asked = page.ask(target, scraper).await;
+    if matches!(asked.outcome, Err(ScrapeError::Json)) && !page.gives_json {
+        page.learn(&asked.outcome);
+        asked = page.ask(target, scraper).await;
+    }
+    asked
+}
+
 impl Page {
+    async fn ask(&self, target: Target, scraper: &Scraper) -> Asked {
+        let (address, path) = self.place(target.address);
+        let EngineMetrics { engine, timeout, .. } = &self.settings;
+        let outcome = scraper.scrape(Target { address, ..target }, path, engine.kind(), *timeout).await;
+        Asked { address, path: path.to_owned(), outcome }
+    }
+
     fn follow(&mut self, settings: &EngineMetrics) {
         if self.settings != *settings {
             *self = Self { settings: settings.clone(), gives_json: false };

@@ -14,6 +14,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Cluster {
     pub(super) client: kube::Client,
     namespace: String,
+    server: String,
 }
 
 /// There is no way to an API server.
@@ -35,14 +36,31 @@ impl Cluster {
     /// # Errors
     /// Nothing says where the API server is.
     pub async fn infer(namespace: Option<String>) -> Result<Self, ConnectError> {
+        Self::infer_as(namespace, None).await
+    }
+
+    /// The same, asking everything in the name of `user`, where one is named and the API server allows it.
+    ///
+    /// # Errors
+    /// Nothing says where the API server is.
+    pub async fn infer_as(namespace: Option<String>, user: Option<String>) -> Result<Self, ConnectError> {
         let mut config = Config::infer().await?;
+        if user.is_some() {
+            config.auth_info.impersonate = user;
+        }
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(READ_TIMEOUT);
         config.reset_reader_on_write = true;
         // A watch has its own way to wait and try again, and says that it does.
         config.default_retry = false;
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        Ok(Self { client: kube::Client::try_from(config)?, namespace })
+        let server = config.cluster_url.to_string();
+        Ok(Self { client: kube::Client::try_from(config)?, namespace, server })
+    }
+
+    /// The API server's address.
+    pub fn server(&self) -> &str {
+        self.server.trim_end_matches('/')
     }
 
     /// Where the pool, its pods and the ConfigMap are.

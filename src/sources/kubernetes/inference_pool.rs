@@ -29,6 +29,25 @@ pub struct Pool {
     pub spec: Spec,
 }
 
+/// Whom a pool names as its picker. Homing never needs it; gateways may.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct PickerRef {
+    /// Its kind; empty is a Service.
+    pub kind: String,
+    /// Its name, in the pool's namespace.
+    pub name: String,
+    /// The port of the Service.
+    pub port: Option<PickerPort>,
+}
+
+/// The port of a picker's Service.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct PickerPort {
+    /// Its number.
+    pub number: u16,
+}
+
 /// The object on the API server.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InferencePool {
@@ -44,6 +63,7 @@ struct PoolSpec {
     target_ports: Vec<TargetPort>,
     /// Definitions from before v1.3 do not have it.
     app_protocol: Option<String>,
+    endpoint_picker_ref: Option<PickerRef>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,9 +78,14 @@ struct TargetPort {
 }
 
 impl InferencePool {
+    /// Whom it names as its picker.
+    pub fn picker(&self) -> Option<PickerRef> {
+        self.spec.endpoint_picker_ref.clone()
+    }
+
     /// What is read of it.
     pub fn read(self) -> Pool {
-        let PoolSpec { selector, target_ports, app_protocol } = self.spec;
+        let PoolSpec { selector, target_ports, app_protocol, endpoint_picker_ref: _ } = self.spec;
         let spec = Spec {
             selector: selector.match_labels,
             ports: target_ports.iter().map(|port| port.number).filter(|port| *port > 0).collect(),
@@ -119,12 +144,15 @@ mod tests {
             "status": {"parents": []},
         }))
         .expect("a pool");
+        let picker = pool.picker().expect("a picker is named");
+        assert_eq!((&*picker.kind, &*picker.name, picker.port), ("", "homing", Some(PickerPort { number: 9002 })));
         let Pool { uid, spec } = pool.read();
         assert_eq!(&*uid, "u-1");
         assert_eq!((spec.ports, spec.http2), (vec![8000, 8001], true));
         assert_eq!(spec.selector["app"], "llama");
 
         let bare: InferencePool = serde_json::from_value(json!({"metadata": {"uid": "u-2"}})).expect("a pool");
+        assert_eq!(bare.picker(), None);
         assert_eq!(bare.read().spec, Spec::default());
     }
 }

@@ -24,23 +24,27 @@ pub enum Trouble {
 impl Trouble {
     /// What an error of a watch means.
     pub(super) fn of(error: &watcher::Error) -> Self {
-        let status = match error {
-            watcher::Error::InitialListFailed(ApiError::Api(status))
-            | watcher::Error::WatchStartFailed(ApiError::Api(status))
-            | watcher::Error::WatchFailed(ApiError::Api(status))
-            | watcher::Error::WatchError(status) => status,
-            watcher::Error::NoResourceVersion => return Self::Failing,
+        match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => {
-                return match error {
-                    ApiError::Service(_) | ApiError::HyperError(_) | ApiError::ReadEvents(_) => Self::Unreachable,
-                    ApiError::Auth(_) => Self::Unauthorized,
-                    _ => Self::Failing,
-                };
-            }
-        };
-        match status.code {
+            | watcher::Error::WatchFailed(error) => Self::of_request(error),
+            watcher::Error::WatchError(status) => Self::of_code(status.code),
+            watcher::Error::NoResourceVersion => Self::Failing,
+        }
+    }
+
+    /// What an error of a single request means.
+    pub(super) fn of_request(error: &ApiError) -> Self {
+        match error {
+            ApiError::Api(status) => Self::of_code(status.code),
+            ApiError::Service(_) | ApiError::HyperError(_) | ApiError::ReadEvents(_) => Self::Unreachable,
+            ApiError::Auth(_) => Self::Unauthorized,
+            _ => Self::Failing,
+        }
+    }
+
+    fn of_code(code: u16) -> Self {
+        match code {
             401 => Self::Unauthorized,
             403 => Self::Forbidden,
             404 => Self::UnknownKind,
