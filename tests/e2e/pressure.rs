@@ -134,23 +134,25 @@ async fn bodies_beyond_the_budget_are_picked_early_and_arrive_unchanged() {
     let world = World::builder(3).config(limits).start().await;
     world.engines.iter().for_each(|engine| engine.answer(Answer::Digest));
 
-    let (gate, mut replies, mut sent) = (Gate::closed(), JoinSet::new(), Vec::new());
+    let (mut gates, mut replies, mut sent) = (Vec::new(), JoinSet::new(), Vec::new());
     for n in 0..BODIES {
+        // One of its own: else the second piece of one body passes instead of the first of another.
+        let gate = Gate::closed();
+        gate.let_pass(1);
+        gates.push(gate.clone());
         let whole = chat_of_size(1024 * 1024 + n);
         let pieces = vec![whole.slice(..FIRST), whole.slice(FIRST..)];
         let mut connection = world.connect(Protocol::BOTH[n % 2]).await;
-        // Each piece waits: the first ones are let through here, the second ones below.
-        let request = post("/v1/chat/completions", body::gated(pieces, gate.clone(), false));
+        let request = post("/v1/chat/completions", body::gated(pieces, gate, false));
         replies.spawn(async move { connection.exchange(request).await });
         sent.push(whole);
     }
-    gate.let_pass(BODIES);
     let early = "homing_early_picks_total{cause=\"budget\"}";
     eventually("most bodies are picked early", async || {
         (world.homing.count(early).await >= BODIES as u64 - 8).then_some(())
     })
     .await;
-    gate.open();
+    gates.iter().for_each(Gate::open);
     while let Some(reply) = replies.join_next().await {
         reply.expect("a reply").ok();
     }
