@@ -20,9 +20,6 @@ use self::checks::picker::PickerAddress;
 use self::examination::Examination;
 use super::source::SourceArgs;
 
-/// The exit code of a wrong command line, as clap has it.
-const USAGE: u8 = 2;
-
 /// What `--help` says of the outcome.
 const HELP: &str = "Exits with 0 if there is no failure (warnings may be), with 1 if there is one, with 2 where the \
                     command line is wrong. It changes nothing.";
@@ -83,13 +80,7 @@ enum Output {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { source, config_map, config_file, picker, secure_serving, cert_path, user, timeout, output } = args;
     let namespace = source.namespace();
-    let source = match source.source() {
-        Ok(source) => source,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
+    let source = source.source();
     let examination = Examination {
         source,
         namespace,

@@ -165,7 +165,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let starting = readiness.block("start");
     let metrics = Arc::new(Metrics::new());
 
-    let source = endpoints.source()?;
+    let source = endpoints.source();
     let cluster = if source.is_in_cluster() || config_map.is_some() {
         Some(Cluster::infer(endpoints.namespace()).await?)
     } else {

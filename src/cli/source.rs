@@ -5,19 +5,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use clap::ArgGroup;
 
 use crate::sources::kubernetes::{Cluster, Members, Spec, parse_ports, parse_selector};
 
+/// The flags of which exactly one is given.
+const SOURCE: &str = "source of endpoints";
+
 /// The flags that say so.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = ArgGroup::new(SOURCE).required(true))]
 pub struct SourceArgs {
-    /// The endpoints of the pool, as YAML; followed while it changes.
-    #[arg(long, value_name = "FILE")]
+    /// The endpoints of the pool, as YAML; `serve` follows it while it changes.
+    #[arg(long, value_name = "FILE", group = SOURCE)]
     endpoints_file: Option<PathBuf>,
 
     /// The InferencePool whose pods are the endpoints.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", group = SOURCE)]
     pool_name: Option<String>,
 
     /// The namespace of the pool, its pods and the ConfigMap [default: the pod's own, or that of the kubeconfig].
@@ -25,7 +29,7 @@ pub struct SourceArgs {
     pool_namespace: Option<String>,
 
     /// Without an InferencePool: the labels of the pods that are the endpoints, as in app=llama,tier=gold.
-    #[arg(long, value_name = "LABELS", value_parser = parse_selector, requires = "endpoint_target_ports")]
+    #[arg(long, value_name = "LABELS", group = SOURCE, value_parser = parse_selector, requires = "endpoint_target_ports")]
     endpoint_selector: Option<BTreeMap<String, String>>,
 
     /// Without an InferencePool: the 1 to 8 ports on which the engines of such a pod listen, as in 8000,8001.
@@ -54,27 +58,15 @@ pub enum Source {
 
 impl SourceArgs {
     /// The one source that the flags name.
-    ///
-    /// # Errors
-    /// They name none, or more than one.
-    pub fn source(&self) -> anyhow::Result<Source> {
-        let Self { endpoints_file, pool_name, pool_namespace: _, endpoint_selector, endpoint_target_ports } = self;
-        let file = endpoints_file.clone().map(Source::File);
-        let pool = pool_name.clone().map(|name| Source::Cluster(Members::Pool(name)));
+    pub fn source(&self) -> Source {
+        let Self { endpoints_file, pool_name, pool_namespace: _, endpoint_selector, endpoint_target_ports } =
+            self.clone();
+        let file = endpoints_file.map(Source::File);
+        let pool = pool_name.map(|name| Source::Cluster(Members::Pool(name)));
         let pods = endpoint_selector
-            .clone()
-            .zip(endpoint_target_ports.clone())
+            .zip(endpoint_target_ports)
             .map(|(selector, Ports(ports))| Source::Cluster(Members::Pods(Spec { selector, ports, http2: false })));
-        let mut sources = [file, pool, pods].into_iter().flatten();
-        match (sources.next(), sources.next()) {
-            (Some(source), None) => Ok(source),
-            (found, _) => bail!(
-                "{} where the endpoints come from: give exactly one of --pool-name NAME (an InferencePool), \
-                 --endpoint-selector LABELS with --endpoint-target-ports PORTS (pods without a pool), \
-                 or --endpoints-file FILE",
-                if found.is_some() { "more than one flag says" } else { "no flag says" }
-            ),
-        }
+        file.or(pool).or(pods).expect("the command line was refused without exactly one source")
     }
 
     /// The namespace, if it is named.
@@ -115,7 +107,7 @@ mod tests {
     fn source(line: &str) -> Result<Source, String> {
         let words = std::iter::once("homing").chain(line.split_whitespace());
         let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
-        line.args.source().map_err(|error| error.to_string())
+        Ok(line.args.source())
     }
 
     #[test]
@@ -129,13 +121,15 @@ mod tests {
 
     #[test]
     fn none_or_several_are_an_error_that_names_the_flags() {
-        for line in ["", "--pool-namespace n", "--pool-name p --endpoints-file f"] {
+        for line in ["", "--pool-namespace n"] {
             let error = source(line).expect_err(line);
-            for flag in ["--pool-name", "--endpoint-selector", "--endpoint-target-ports", "--endpoints-file"] {
+            for flag in ["--pool-name", "--endpoint-selector", "--endpoints-file"] {
                 assert!(error.contains(flag), "{line}: {error}");
             }
         }
         for (line, named) in [
+            ("--pool-name p --endpoints-file f", "cannot be used with"),
+            ("--pool-name p --endpoint-selector app=llama", "cannot be used with"),
             ("--endpoint-selector app=llama", "--endpoint-target-ports"),
             ("--endpoint-target-ports 8000", "--endpoint-selector"),
             ("--endpoint-selector app --endpoint-target-ports 8000", "key=value"),

@@ -165,7 +165,7 @@ fn serve_needs_exactly_one_source_of_endpoints_and_says_which_there_are() {
     for arguments in [&["serve"][..], &["serve", "--pool-name", "p", "--endpoints-file", "f"]] {
         let (status, text) = run(&binary(), arguments);
         assert!(!status.success());
-        for flag in ["--pool-name", "--endpoint-selector", "--endpoint-target-ports", "--endpoints-file"] {
+        for flag in ["--pool-name", "--endpoint-selector", "--endpoints-file"] {
             assert!(text.contains(flag), "{flag} is not named: {text}");
         }
     }

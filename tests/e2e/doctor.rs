@@ -140,7 +140,7 @@ async fn the_table_is_for_people_and_a_wrong_command_line_is_a_code_of_its_own()
 
     for (flags, named) in [
         (&[][..], "--pool-name"),
-        (&["--pool-name", "p", "--endpoints-file", "f"], "more than one flag"),
+        (&["--pool-name", "p", "--endpoints-file", "f"], "cannot be used with"),
         (&["--endpoints-file", "f", "--picker", "nowhere"], "HOST:PORT"),
         (&["--endpoints-file", "f", "--output", "xml"], "json"),
     ] {

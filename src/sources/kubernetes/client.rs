@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kube::config::{Config, InferConfigError};
 
+use super::trouble::innermost;
+
 /// The API server is in the same cluster: one that does not accept within this is gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection on which nothing comes for so long is dead. Longer than [`WATCH_SECONDS`](super::watch::WATCH_SECONDS).
@@ -21,8 +23,8 @@ pub struct Cluster {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Neither a kubeconfig nor the files of a pod's ServiceAccount are there.
-    #[error("no API server is known: run in a pod with a ServiceAccount token, or set KUBECONFIG ({0})")]
-    Unknown(#[from] InferConfigError),
+    #[error("no API server is known: run in a pod with a ServiceAccount token, or set KUBECONFIG ({})", innermost(.0))]
+    Unknown(InferConfigError),
     /// What they say cannot be used.
     #[error("the API server's address or certificates cannot be used: {0}")]
     Unusable(#[from] kube::Error),
@@ -44,7 +46,7 @@ impl Cluster {
     /// # Errors
     /// Nothing says where the API server is.
     pub async fn infer_as(namespace: Option<String>, user: Option<String>) -> Result<Self, ConnectError> {
-        let mut config = Config::infer().await?;
+        let mut config = Config::infer().await.map_err(ConnectError::Unknown)?;
         if user.is_some() {
             config.auth_info.impersonate = user;
         }
