@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -12,11 +13,14 @@ use kube::runtime::{reflector, watcher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::node::{Cluster, Placed};
 use crate::support::envoy::{Envoy, Options};
 use crate::support::eventually;
 
+/// How long gateways may take to learn of a change, and to tell their Envoys.
+const LATE: Duration = Duration::from_secs(1);
 /// How Envoy is to treat its pickers.
 const EXAMPLE: &str = include_str!("../../../deploy/envoy/original-dst.yaml");
 /// What is otherwise here: the pickers come and go.
@@ -81,6 +85,8 @@ async fn follow(slices: Api<EndpointSlice>, service: String, path: PathBuf) {
         if let Err(error) = event {
             eprintln!("the endpoints of {service}: {error}");
         }
+        // Whatever has happened in the meantime counts with it.
+        sleep(LATE).await;
         publish(&path, &known.state());
     }
 }
