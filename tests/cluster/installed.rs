@@ -4,6 +4,7 @@
 //! [`release::Release`] starts the engines and is all that most tests need.
 
 mod certificate;
+mod doctor;
 mod gateway;
 mod life;
 mod release;

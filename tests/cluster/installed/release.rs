@@ -52,11 +52,20 @@ impl Release {
 
     /// Any command of Helm in the release's namespace; what it prints.
     pub async fn helm(&self, arguments: &[&str]) -> String {
+        self.with_helm(arguments, |helm, arguments| helm.run(arguments)).await
+    }
+
+    /// The same for one that must fail; what it says.
+    pub async fn refusal(&self, arguments: &[&str]) -> String {
+        self.with_helm(arguments, |helm, arguments| helm.refusal(arguments)).await
+    }
+
+    async fn with_helm(&self, arguments: &[&str], run: fn(&Helm, &[String]) -> String) -> String {
         let namespace = ["--namespace", self.cluster.namespace.as_str()];
         let arguments: Vec<String> = arguments.iter().chain(&namespace).map(|&word| word.to_owned()).collect();
         let helm = Arc::clone(&self.helm);
         // The node is at work on this thread.
-        tokio::task::spawn_blocking(move || helm.run(&arguments)).await.expect("Helm runs to its end")
+        tokio::task::spawn_blocking(move || run(&helm, &arguments)).await.expect("Helm runs to its end")
     }
 
     /// Homing's replicas, once there are exactly so many and all are ready.
