@@ -3,10 +3,10 @@
 
 mod accepted;
 mod defaults;
-mod helm;
+pub mod helm;
 mod lifecycle;
 mod matrix;
 mod refusals;
 mod running;
-mod site;
+pub mod site;
 mod words;

@@ -7,6 +7,7 @@ mod chart;
 mod config_map;
 mod doctor;
 mod inside;
+mod installed;
 mod kubernetes;
 mod node;
 mod node_homing;

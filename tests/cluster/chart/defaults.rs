@@ -53,6 +53,15 @@ fn the_pod_may_take_as_long_to_end_as_its_drain_takes() {
 }
 
 #[test]
+fn a_new_pod_is_ready_as_long_as_gateways_may_take_to_learn_of_it_before_an_old_one_goes() {
+    for (window, seconds) in [("drain.windowSeconds=5", 5), ("drain.windowSeconds=900", 900)] {
+        let deployment = only(&rendered(&["pool.name=pool", window]), "Deployment")["spec"].clone();
+        assert_eq!(deployment["minReadySeconds"], seconds);
+        assert!(deployment["progressDeadlineSeconds"].as_i64() > Some(seconds), "the API server insists on it");
+    }
+}
+
+#[test]
 fn the_picker_speaks_what_each_gateway_expects() {
     let facts = |gateway: &str, more: &[&str]| {
         let named = format!("gateway={gateway}");

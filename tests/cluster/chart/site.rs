@@ -94,20 +94,25 @@ impl Site {
         ControlPlane::shared().await.kubeconfig(&token, &self.namespace)
     }
 
-    /// Everything in the namespace, as kind and name, but Events and what a controller puts into every namespace.
+    /// Everything in the namespace, as [`contents`] has it.
     pub async fn contents(&self) -> BTreeSet<(String, String)> {
-        let discovery = Discovery::new(self.client.clone()).run().await.expect("the API server says what it has");
-        let kinds = discovery.groups().flat_map(|group| group.recommended_resources());
-        let listed = kinds.filter(|(_, of)| of.scope == Scope::Namespaced && of.supports_operation(verbs::LIST));
-        let mut contents = BTreeSet::new();
-        for (kind, _) in listed.filter(|(kind, _)| kind.kind != "Event") {
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
-            let objects = api.list(&ListParams::default()).await.expect("what can be listed is listed");
-            contents.extend(objects.into_iter().filter_map(|object| Some((kind.kind.clone(), object.metadata.name?))));
-        }
-        contents.remove(&("ConfigMap".to_owned(), "kube-root-ca.crt".to_owned()));
-        contents
+        contents(&self.client, &self.namespace).await
     }
+}
+
+/// Everything in a namespace, as kind and name, but Events and what a controller puts into every namespace.
+pub async fn contents(client: &kube::Client, namespace: &str) -> BTreeSet<(String, String)> {
+    let discovery = Discovery::new(client.clone()).run().await.expect("the API server says what it has");
+    let kinds = discovery.groups().flat_map(|group| group.recommended_resources());
+    let listed = kinds.filter(|(_, of)| of.scope == Scope::Namespaced && of.supports_operation(verbs::LIST));
+    let mut contents = BTreeSet::new();
+    for (kind, _) in listed.filter(|(kind, _)| kind.kind != "Event") {
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
+        let objects = api.list(&ListParams::default()).await.expect("what can be listed is listed");
+        contents.extend(objects.into_iter().filter_map(|object| Some((kind.kind.clone(), object.metadata.name?))));
+    }
+    contents.remove(&("ConfigMap".to_owned(), "kube-root-ca.crt".to_owned()));
+    contents
 }
 
 /// Installs the definitions and waits until they are served.

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use super::world::World;
+use crate::support::envoy::Envoy;
 use crate::support::{Protocol, chat, eventually};
 
 /// Running traffic; dropping it ends it.
@@ -19,12 +20,17 @@ pub struct Traffic {
 impl Traffic {
     /// Starts sending new sessions through the gateway of `world`.
     pub async fn start(world: &World) -> Self {
+        Self::through(&world.envoy, "short").await
+    }
+
+    /// Starts sending new sessions that have the prompt `system` in common.
+    pub async fn through(gateway: &Envoy, system: &str) -> Self {
         let answers = Arc::new(Mutex::new(Vec::new()));
-        let mut connection = world.envoy.connect(Protocol::Http1).await;
-        let seen = Arc::clone(&answers);
+        let mut connection = gateway.connect(Protocol::Http1).await;
+        let (seen, system) = (Arc::clone(&answers), system.to_owned());
         let task = tokio::spawn(async move {
             for n in 0.. {
-                let reply = connection.exchange(chat(Some(&format!("newcomer-{n}")), "short", "hello")).await;
+                let reply = connection.exchange(chat(Some(&format!("newcomer-{n}")), &system, "hello")).await;
                 seen.lock().push((reply.status, reply.served_by().to_owned()));
             }
         });

@@ -1,5 +1,6 @@
 //! Sessions that send requests at a steady rate through a gateway, each answer noted.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +77,15 @@ impl Load {
     pub async fn flows(&self, count: usize) {
         let wanted = self.answers.lock().len() + count;
         eventually("the load flows", async || (self.answers.lock().len() >= wanted).then_some(())).await;
+    }
+
+    /// Failed answers so far, counted by what was wrong.
+    pub fn failures(&self) -> BTreeMap<String, usize> {
+        let mut failures = BTreeMap::new();
+        for answer in self.answers().into_iter().filter(|answer| !answer.failure.is_empty()) {
+            *failures.entry(answer.failure).or_default() += 1;
+        }
+        failures
     }
 
     /// All answers so far.

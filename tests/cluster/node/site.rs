@@ -83,7 +83,8 @@ impl Site {
     }
 }
 
-fn engines_of(replicas: usize, pre_stop: Option<u32>) -> Value {
+/// Engines as a Deployment of the app `engine`; `pre_stop` is how long they go on after they were deleted.
+pub fn engines_of(replicas: usize, pre_stop: Option<u32>) -> Value {
     let mut container = json!({
         "name": "engine", "image": "engine:test",
         "args": ["--bind", "0.0.0.0", "--name", "$(POD_NAME)", "--model", "test-model", "--decode-step", "5ms"],

@@ -10,6 +10,8 @@ const DESTINATION: &str = "x-gateway-destination-endpoint";
 
 pub(super) fn bootstrap(options: &Options, pickers: &[SocketAddr], engines: &[SocketAddr]) -> Value {
     json!({
+        // Who asks for endpoints has to have a name.
+        "node": {"id": "gateway", "cluster": "gateway"},
         "admin": {"address": socket(free())},
         "static_resources": {
             "listeners": [listener(options)],
