@@ -28,7 +28,7 @@ pub struct Shaken {
 /// A server's own certificate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
-    /// When it ends to be valid, if it says so.
+    /// When it expires, if it says so.
     pub expires: Option<std::time::SystemTime>,
     /// The host names and addresses that it bears.
     pub names: Vec<String>,

@@ -139,7 +139,7 @@ impl Identity {
         ServerName::try_from(name.strip_prefix("*.").unwrap_or(name)).is_ok()
     }
 
-    /// When the server's own certificate ends to be valid.
+    /// When the server's own certificate expires.
     pub fn expires(&self) -> Option<SystemTime> {
         expires(self.0.cert.first()?)
     }

@@ -12,7 +12,7 @@ use rustls::{CertificateError, Error, RootCertStore};
 /// A name that nobody has (RFC 6761).
 const NOBODY: &str = "nobody.nowhere.invalid";
 
-/// When it ends to be valid.
+/// When it expires.
 pub fn expires(certificate: &CertificateDer) -> Option<SystemTime> {
     let leaf = ParsedCertificate::try_from(certificate).ok()?;
     // Asked at the end of all times, it says since when it is too late.
