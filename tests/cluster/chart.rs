@@ -6,6 +6,7 @@ mod defaults;
 pub mod helm;
 mod lifecycle;
 mod matrix;
+mod names;
 mod refusals;
 mod running;
 pub mod site;

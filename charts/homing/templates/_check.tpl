@@ -19,6 +19,13 @@
 {{- fail (printf "%s: %q is no name: it may hold lower-case letters, digits and '-' between them, 63 in all." $name (get $.Values $name)) }}
 {{- end }}
 {{- end }}
+{{- range $name := list "labels" "podLabels" }}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- if hasKey (get $.Values $name) $label }}
+{{- fail (printf "%s: %s is the chart's own: by it Services find Homing's pods. nameOverride changes app.kubernetes.io/name." $name $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $gateway := include "homing.gateway" . | fromYaml }}
 {{- $selects := not (empty .Values.engines.selector) }}
 {{- $pool := include "homing.pool" . }}

@@ -14,7 +14,7 @@
 {{- $clear := ternary $need.clearRouteCache .Values.picker.clearRouteCache (kindIs "invalid" .Values.picker.clearRouteCache) }}
 tls: {{ $tls }}
 clearRouteCache: {{ $clear }}
-appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernetes.io/h2c" $tls) }}
+appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernetes.io/h2c" $tls) | quote }}
 {{- end }}
 
 {{/* The routes to which Envoy Gateway's policies are attached. */}}
@@ -24,7 +24,7 @@ appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernet
 {{- range $routes | uniq }}
 - group: gateway.networking.k8s.io
   kind: HTTPRoute
-  name: {{ . }}
+  name: {{ . | quote }}
 {{- end }}
 {{- end }}
 

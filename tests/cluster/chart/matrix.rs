@@ -126,6 +126,7 @@ pub const MATRIX: &[Case] = &[
         ],
     ),
     case("a name of its own", &[CREATE, LLAMA, r#"fullnameOverride="picker""#, r#"nameOverride="epp""#]),
+    Case { name: "a release that is a number", release: "123", values: &[CREATE, LLAMA, r#"fullnameOverride="no""#] },
     Case { name: "a release that begins with a digit", release: "1st", values: &[CREATE, LLAMA] },
     Case { name: "a release with dots", release: "llm.eu.prod", values: &[CREATE, LLAMA] },
     Case {

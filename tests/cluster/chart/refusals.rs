@@ -25,6 +25,11 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["pool.name=p", "picker.maxEndpoints=9"], "at '/picker/maxEndpoints': maximum: got 9, want 8"),
     (&["pool.name=p", "engines.targetPorts={8000,8000}"], "at '/engines/targetPorts'"),
     (&["pool.name=p", "fullnameOverride=Homing"], "fullnameOverride: \"Homing\" is no name: it may hold"),
+    (
+        &["pool.name=p", r"podLabels.app\.kubernetes\.io/name=mine"],
+        "podLabels: app.kubernetes.io/name is the chart's own",
+    ),
+    (&["pool.name=p", r"labels.app\.kubernetes\.io/instance=i"], "labels: app.kubernetes.io/instance is the chart's own"),
     (&["pool.name=p", "gateway=envoyGateway"], "gateway envoyGateway needs engines.selector"),
     (
         &["engines.selector.app=a", "gateway=envoyGateway", "engines.targetPorts={8000,8001}"],
