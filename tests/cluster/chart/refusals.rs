@@ -29,7 +29,10 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["pool.name=p", r"podLabels.app\.kubernetes\.io/name=mine"],
         "podLabels: app.kubernetes.io/name is the chart's own",
     ),
-    (&["pool.name=p", r"labels.app\.kubernetes\.io/instance=i"], "labels: app.kubernetes.io/instance is the chart's own"),
+    (
+        &["pool.name=p", r"labels.app\.kubernetes\.io/instance=i"],
+        "labels: app.kubernetes.io/instance is the chart's own",
+    ),
     (&["pool.name=p", "gateway=envoyGateway"], "gateway envoyGateway needs engines.selector"),
     (
         &["engines.selector.app=a", "gateway=envoyGateway", "engines.targetPorts={8000,8001}"],
