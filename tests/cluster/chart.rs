@@ -2,6 +2,7 @@
 //! refuses with words, and what it installs it takes away again.
 
 mod accepted;
+mod alerts;
 mod defaults;
 pub mod helm;
 mod lifecycle;

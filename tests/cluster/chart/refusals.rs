@@ -51,6 +51,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["pool.name=p", "tls.existingSecret=s", "tls.certManager.enabled=true"],
         "tls.existingSecret and tls.certManager.enabled both say",
     ),
+    (&["pool.name=p", "prometheusRule.enabled=true"], "prometheusRule.enabled needs serviceMonitor.enabled"),
     (&["pool.name=p", "tls.certManager.enabled=true"], "tls.certManager.enabled needs tls.certManager.issuerRef.name"),
     (
         &["pool.name=p", "autoscaling.enabled=true", "autoscaling.maxReplicas=1"],
