@@ -8,6 +8,7 @@ pub mod helm;
 mod lifecycle;
 mod matrix;
 mod names;
+mod network;
 mod refusals;
 mod running;
 pub mod site;

@@ -31,6 +31,7 @@ app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote
 {{- define "homing.doctorLabels" -}}
 app.kubernetes.io/name: {{ include "homing.name" . | trunc 56 | trimSuffix "-" }}-doctor
 app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "homing.labels" -}}

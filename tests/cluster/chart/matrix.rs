@@ -66,6 +66,8 @@ pub const MATRIX: &[Case] = &[
             "networkPolicy.enabled=true",
             r#"networkPolicy.gatewayFrom=[{"namespaceSelector":{"matchLabels":{"team":"edge"}}}]"#,
             r#"networkPolicy.metricsFrom=[{"podSelector":{}}]"#,
+            r#"networkPolicy.apiServer={"ports":[16443],"to":[{"ipBlock":{"cidr":"10.0.0.1/32"}}]}"#,
+            r#"networkPolicy.extraEgress=[{"ports":[{"port":4317,"protocol":"TCP"}]}]"#,
         ],
     ),
     case(
@@ -114,6 +116,9 @@ pub const MATRIX: &[Case] = &[
             r#"imagePullSecrets=[{"name":"pull"}]"#,
             r#"labels={"team":"llm"}"#,
             r#"podLabels={"tier":"edge"}"#,
+            r#"test.podLabels={"sidecar":"none"}"#,
+            r#"test.podAnnotations={"note":"test"}"#,
+            r#"test.resources={"limits":{"cpu":"1","memory":"1Gi"}}"#,
             r#"podAnnotations={"note":"here"}"#,
             r#"nodeSelector={"kubernetes.io/os":"linux"}"#,
             r#"tolerations=[{"key":"edge","operator":"Exists"}]"#,
