@@ -27,6 +27,9 @@
 {{- end }}
 {{- end }}
 {{- $gateway := include "homing.gateway" . | fromYaml }}
+{{- if not .Values.image.repository }}
+{{- fail "image.repository is empty: there is no published image yet. Build one with `docker build -f deploy/Dockerfile -t REPOSITORY:TAG .`, push it to a registry that the cluster can pull from, and set image.repository=REPOSITORY and, unless it is the version of Homing, image.tag=TAG." }}
+{{- end }}
 {{- $selects := not (empty .Values.engines.selector) }}
 {{- $pool := include "homing.pool" . }}
 {{- if not (or $pool $selects) }}

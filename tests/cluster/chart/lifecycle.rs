@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::helm::chart;
+use super::helm::{IMAGE, chart};
 use super::site::Site;
 use crate::support::eventually;
 
@@ -33,7 +33,9 @@ impl Site {
     }
 
     pub fn install(&self, release: &str, values: &[&str]) {
-        self.release(&["install", release, chart().to_str().expect("a plain path")], values);
+        let chart = chart();
+        let command = ["install", release, chart.to_str().expect("a plain path")];
+        self.release(&[&command[..], &IMAGE].concat(), values);
     }
 
     /// Everything but what controllers make, in their own time.

@@ -1,10 +1,11 @@
 //! Values that make no sense are refused before anything is installed, with words that help.
 
-use super::helm::{Helm, chart};
+use super::helm::{Helm, IMAGE, chart};
 
 /// What is set, and what the refusal must say.
 const REFUSED: &[(&[&str], &str)] = &[
     (&[], "Homing does not know its engines. Set pool.name"),
+    (&["pool.name=p", "image.repository="], "image.repository is empty: there is no published image yet. Build one"),
     (&["pool.create=true"], "pool.create needs engines.selector"),
     (&["pool.name=p", "gateway=isto"], "at '/gateway': value must be one of 'none', 'envoyGateway'"),
     (&["pool.name=p", "replica=2"], "additional properties 'replica' not allowed"),
@@ -65,7 +66,7 @@ fn values_that_make_no_sense_are_refused_with_words_that_help() {
     let chart = chart.to_str().expect("a plain path");
     for (values, words) in REFUSED {
         let values: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
-        let said = Helm::offline().refusal(&[&["template", "rel", chart][..], &values].concat());
+        let said = Helm::offline().refusal(&[&["template", "rel", chart][..], &IMAGE, &values].concat());
         assert!(said.contains(words), "{values:?} should be refused with {words:?}: {said}");
     }
 }
