@@ -4,6 +4,7 @@
 mod accepted;
 mod alerts;
 mod defaults;
+mod gateways;
 pub mod helm;
 mod lifecycle;
 mod matrix;
@@ -12,4 +13,5 @@ mod network;
 mod refusals;
 mod running;
 pub mod site;
+mod umbrella;
 mod words;

@@ -21,9 +21,27 @@
 {{- end }}
 {{- range $name := list "labels" "podLabels" }}
 {{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
-{{- if hasKey (get $.Values $name) $label }}
+{{- if hasKey (get $.Values $name | default dict) $label }}
 {{- fail (printf "%s: %s is the chart's own: by it Services find Homing's pods. nameOverride changes app.kubernetes.io/name." $name $label) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- range splitList "," .Values.picker.logLevel }}
+{{- if not (regexMatch "^ *(|(?i)off|error|warn|info|debug|trace|[0-5]|.*[=:\\[].*) *$" .) }}
+{{- fail (printf "picker.logLevel: %s is no level: write error, warn, info, debug or trace, or a filter as in info,homing::ext_proc=trace." .) }}
+{{- end }}
+{{- end }}
+{{- $own := list }}
+{{- range include "homing.serveArgs" . | fromYamlArray }}{{ $own = append $own (regexFind "^--[a-z-]+" .) }}{{ end }}
+{{- range .Values.extraArgs }}
+{{- $flag := regexFind "^--[a-z-]+" . }}
+{{- if and $flag (has $flag $own) }}
+{{- fail (printf "extraArgs: %s is given by the chart already; its value in README.md sets it." $flag) }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if eq .name "HOMING_LOG" }}
+{{- fail "extraEnv: HOMING_LOG is given by the chart already: set picker.logLevel." }}
 {{- end }}
 {{- end }}
 {{- $gateway := include "homing.gateway" . | fromYaml }}
@@ -55,6 +73,9 @@
 {{- end }}
 {{- if and (has .Values.gateway (list "envoyAIGateway" "agentgateway")) (not $gateway.tls) }}
 {{- fail (printf "gateway %s always speaks TLS to the picker: leave tls.enabled out or set it to true." .Values.gateway) }}
+{{- end }}
+{{- if not (or $pool (has .Values.gateway (list "none" "envoyGateway"))) }}
+{{- fail (printf "gateway %s finds Homing through an InferencePool: set pool.name to one of this namespace, or pool.create=true." .Values.gateway) }}
 {{- end }}
 {{- if eq .Values.gateway "envoyGateway" }}
 {{- if not $selects }}

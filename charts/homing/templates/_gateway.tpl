@@ -27,21 +27,3 @@ appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernet
   name: {{ . | quote }}
 {{- end }}
 {{- end }}
-
-{{/* Where Homing's endpoints come from; `serve` and `doctor` take the same flags. */}}
-{{- define "homing.endpointArgs" -}}
-{{- with include "homing.pool" . }}
-- --pool-name={{ . }}
-{{- else }}
-- --endpoint-selector={{ include "homing.engineLabels" . }}
-- --endpoint-target-ports={{ join "," .Values.engines.targetPorts }}
-{{- end }}
-- --pool-namespace={{ .Release.Namespace }}
-- --config-map={{ include "homing.configMap" . }}{{ with include "homing.configKey" . }}{{ if ne . "config.yaml" }}/{{ . }}{{ end }}{{ end }}
-{{- end }}
-
-{{- define "homing.engineLabels" -}}
-{{- $pairs := list }}
-{{- range $label, $value := .Values.engines.selector }}{{ $pairs = append $pairs (printf "%s=%s" $label $value) }}{{ end }}
-{{- join "," $pairs }}
-{{- end }}

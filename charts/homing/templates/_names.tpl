@@ -79,6 +79,10 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- if or .Values.pool.create .Values.pool.name }}{{ .Values.pool.name | default (include "homing.fullname" .) }}{{ end }}
 {{- end }}
 
+{{- define "homing.pickersService" -}}
+{{- include "homing.named" (list . "pickers") }}
+{{- end }}
+
 {{- define "homing.enginesService" -}}
 {{- include "homing.named" (list . "engines") }}
 {{- end }}

@@ -19,7 +19,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("istio", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "httpRoute.enabled=true"]),
     ("istio-mesh", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "tls.enabled=false"]),
     ("kgateway", &["gateway=kgateway", "pool.name=llama", "existingConfigMap.name=mine"]),
-    ("agentgateway-no-pool", &["gateway=agentgateway", "engines.selector.app=llama", "serviceMonitor.enabled=true"]),
+    ("agentgateway", &["gateway=agentgateway", "pool.name=llama", "serviceMonitor.enabled=true"]),
 ];
 
 #[test]
