@@ -10,6 +10,7 @@ mod lifecycle;
 mod matrix;
 mod names;
 mod network;
+mod nulls;
 mod refusals;
 mod running;
 pub mod site;

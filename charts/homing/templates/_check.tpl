@@ -2,14 +2,14 @@
 {{- define "homing.check" -}}
 {{- range $path := list "sessions.idleTimeout" "limits.bodyWait" "engineMetrics.interval" "engineMetrics.timeout" }}
 {{- $parts := splitList "." $path }}
-{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- $value := dig (first $parts) (last $parts) nil ($.Values.config | default dict) }}
 {{- if not (or (kindIs "invalid" $value) (regexMatch "^([0-9]+(\\.[0-9]+)? ?[a-z]+ ?)+$" (toString $value))) }}
 {{- fail (printf "config.%s: %v is no duration: write a number with a unit, as in 500ms, 10s or 1h." $path $value) }}
 {{- end }}
 {{- end }}
 {{- range $path := list "limits.requestBody" "limits.bufferedBodies" }}
 {{- $parts := splitList "." $path }}
-{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- $value := dig (first $parts) (last $parts) nil ($.Values.config | default dict) }}
 {{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" $value)) }}
 {{- fail (printf "config.%s: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $path $value) }}
 {{- end }}

@@ -67,7 +67,8 @@ impl Helm {
         objects(&self.run(&fixed.into_iter().chain(values).collect::<Vec<_>>()))
     }
 
-    fn output(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
+    /// What a run prints, and how it ends.
+    pub fn output(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
         let mut command = Command::new(helm());
         for name in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
             command.env(name, self.folder.path());
