@@ -86,6 +86,29 @@ fn the_picker_speaks_what_each_gateway_expects() {
 }
 
 #[test]
+fn a_pool_of_the_chart_has_only_fields_of_the_first_definitions_unless_more_is_asked_for() {
+    let pool = |values: &[&str]| {
+        let basic = ["pool.create=true", "engines.selector.app=llama"];
+        only(&rendered(&[&basic, values].concat()), "InferencePool")["spec"].clone()
+    };
+    let usual = pool(&[]);
+    let fields: Vec<&String> = usual.as_object().expect("a specification").keys().collect();
+    assert_eq!(fields, ["endpointPickerRef", "selector", "targetPorts"]);
+    assert_eq!(pool(&["pool.appProtocol=kubernetes.io/h2c"])["appProtocol"], "kubernetes.io/h2c");
+}
+
+#[test]
+fn a_route_of_the_chart_lets_answers_take_as_long_as_they_take() {
+    for gateway in ["envoyGateway", "envoyAIGateway", "istio", "kgateway", "agentgateway", "nginxGatewayFabric"] {
+        let gateway = format!("gateway={gateway}");
+        let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=gateway"];
+        let objects =
+            rendered(&[&[gateway.as_str(), "pool.create=true", "engines.selector.app=llama"][..], &route].concat());
+        assert_eq!(only(&objects, "HTTPRoute")["spec"]["rules"][0]["timeouts"], json!({"request": "0s"}), "{gateway}");
+    }
+}
+
+#[test]
 fn the_configuration_of_the_values_is_one_that_homing_takes() {
     let page = repository("docs/configuration.md");
     let document = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the defaults");
