@@ -97,7 +97,7 @@ impl PoolSnapshot {
         self.members.get(place as usize).filter(|member| member.id == id)
     }
 
-    /// The member at this address.
+    /// The member at this address; of two, the one that is ready.
     pub fn at(&self, address: SocketAddr) -> Option<&Member> {
         self.members.get(*self.addresses.get(&address)? as usize)
     }
@@ -148,7 +148,12 @@ impl PoolWriter {
         let mut addresses = HashMap::default();
         for (place, member) in (0u32..).zip(&members) {
             slots[member.id.slot as usize] = Some(place);
-            addresses.insert(member.endpoint.address, place);
+            // One that is away may have lost its address to another by now.
+            if member.endpoint.ready {
+                addresses.insert(member.endpoint.address, place);
+            } else {
+                addresses.entry(member.endpoint.address).or_insert(place);
+            }
         }
         self.snapshot.store(Arc::new(PoolSnapshot { members, slots, addresses }));
         self.version.send_modify(|version| *version += 1);
@@ -252,6 +257,21 @@ mod tests {
         assert_eq!((old.lane.is_empty(), depths()), (true, [0, 0]));
         writer.replace(vec![endpoint("b"), endpoint("c")]);
         assert_eq!(reader.load().members()[1].id.slot, old.id.slot);
+    }
+
+    #[test]
+    fn an_address_is_that_of_who_is_ready_there_and_else_of_who_is_away() {
+        let (reader, mut writer) = pool(Arc::default());
+        let away = || Endpoint { ready: false, ..endpoint("away") };
+        let at = || reader.load().at(endpoint("").address).map(|member| member.endpoint.name.to_string());
+        for (pool, name) in [
+            (vec![away(), endpoint("ready")], "ready"),
+            (vec![endpoint("ready"), away()], "ready"),
+            (vec![away()], "away"),
+        ] {
+            writer.replace(pool);
+            assert_eq!(at().as_deref(), Some(name));
+        }
     }
 
     proptest! {
