@@ -52,7 +52,6 @@ pub fn endpoints(spec: &Spec, pod: &Pod) -> Standing {
         identity: identity(pod, port),
         name: if spec.ports.len() > 1 { format!("{}-rank-{rank}", pod.name).into() } else { Arc::clone(&pod.name) },
         address: SocketAddr::new(address, port),
-        labels: Arc::clone(&pod.labels),
         weight,
         draining,
         ready: pod.ready,

@@ -122,7 +122,7 @@ fn another_pod_another_port_and_another_start_are_other_endpoints() {
     for (index, one) in identities.iter().enumerate() {
         assert!(!identities[..index].contains(one), "{one} twice");
     }
-    let moved = Pod { address: Some([10, 0, 0, 8].into()), labels: Arc::default(), ..pod() };
+    let moved = Pod { address: Some([10, 0, 0, 8].into()), ..pod() };
     assert_eq!(identity(&moved, 8000), identities[0], "an address is no identity");
 }
 
