@@ -29,7 +29,7 @@ pub struct Target {
     pub id: EndpointId,
     /// Where it listens.
     pub address: SocketAddr,
-    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1.
+    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1 there.
     pub http2: bool,
 }
 

@@ -87,7 +87,9 @@ impl Page {
     async fn ask(&self, target: Target, scraper: &Scraper) -> Asked {
         let (address, path) = self.place(target.address);
         let EngineMetrics { engine, timeout, .. } = &self.settings;
-        let outcome = scraper.scrape(Target { address, ..target }, path, engine.kind(), *timeout).await;
+        // What the endpoint speaks says nothing of another port: exporters speak HTTP/1.
+        let http2 = target.http2 && address == target.address;
+        let outcome = scraper.scrape(Target { address, http2, ..target }, path, engine.kind(), *timeout).await;
         Asked { address, path: path.to_owned(), outcome }
     }
 

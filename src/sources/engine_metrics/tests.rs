@@ -125,6 +125,16 @@ async fn a_page_of_json_is_read_once_and_the_page_of_trtllm_serve_instead() {
 }
 
 #[tokio::test]
+async fn a_page_on_another_port_is_asked_with_http_1_whatever_the_endpoint_speaks() {
+    let (metrics, requests) = (engine(true).await, TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let target = Target { http2: true, ..target(0, requests.local_addr().expect("bound")) };
+    let mut settings = asking(true).engine_metrics;
+    (settings.port, settings.timeout) = (Some(metrics.port()), Duration::from_secs(10));
+    let asked = ask_once(target, &Scraper::new(), &settings).await;
+    assert!(matches!(asked.outcome, Ok(EngineReport { waiting: Some(1), .. })), "{asked:?}");
+}
+
+#[tokio::test]
 async fn tasks_come_and_go_with_their_endpoints() {
     let (first, second) = (target(0, engine(true).await), target(1, engine(true).await));
     let (targets, _writer, mut outcomes) = started(vec![first], asking(true));

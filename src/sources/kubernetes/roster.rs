@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::endpoints::Standing;
-use super::template::Newest;
+use super::template::{Ages, Newest};
 use crate::metrics::PodState;
 use crate::model::Endpoint;
 
@@ -20,6 +20,8 @@ pub struct Roster {
     present: HashMap<Arc<str>, Option<Instant>>,
     /// The state of each pod, and what is wrong with its annotations.
     said: BTreeMap<Arc<str>, (PodState, Option<String>)>,
+    /// How old the templates of the pods are.
+    ages: Ages,
 }
 
 /// The pool at one moment.
@@ -40,7 +42,7 @@ pub struct Roll {
 impl Roster {
     /// An empty pool; a pod may be away for less than `grace` without losing its place.
     pub fn new(grace: Duration) -> Self {
-        Self { grace, present: HashMap::new(), said: BTreeMap::new() }
+        Self { grace, present: HashMap::new(), said: BTreeMap::new(), ages: Ages::new() }
     }
 
     /// Who is in the pool, of pods that stand so, by their names.
@@ -48,7 +50,7 @@ impl Roster {
         let templates = pods
             .clone()
             .filter_map(|(_, standing)| Some((standing.template.as_ref()?, standing.state == PodState::Eligible)));
-        let newest = Newest::of(templates);
+        let newest = Newest::of(templates, &self.ages);
         let mut roll = Roll::default();
         let mut present = HashMap::with_capacity(self.present.len());
         let mut said = BTreeMap::new();
@@ -81,7 +83,7 @@ impl Roster {
             }
             said.insert(Arc::clone(name), (*state, complaint.clone()));
         }
-        (self.present, self.said) = (present, said);
+        (self.present, self.said, self.ages) = (present, said, newest.ages());
         roll
     }
 }

@@ -104,14 +104,37 @@ fn each_change_is_told_once_and_all_pods_are_counted() {
     assert_eq!(roll.counts.iter().sum::<usize>(), 1);
 }
 
+fn made(name: &str, workload: &str, hash: &str, created: i64, ready: bool) -> Pod {
+    let template = Some(Template { workload: workload.into(), hash: hash.into(), created });
+    Pod { template, ..pod(name, ready) }
+}
+
+/// The endpoints that are outdated.
+fn outdated(roll: &Roll) -> String {
+    roll.endpoints.iter().filter(|endpoint| endpoint.outdated).map(|endpoint| &*endpoint.name).collect()
+}
+
+#[test]
+fn a_template_stays_as_old_as_it_was_when_all_its_pods_are_made_again_after_those_of_a_newer_one() {
+    let (mut roster, start) = (Roster::new(GRACE), Instant::now());
+    let canary = || made("c", "llama", "2", 200, true);
+    let stable = |name, created| made(name, "llama", "1", created, true);
+    let roll = call(&mut roster, [stable("a", 100), canary()], start);
+    assert_eq!(outdated(&roll), "a");
+    let roll = call(&mut roster, [stable("a", 100), stable("b", 300), canary()], start);
+    assert_eq!(outdated(&roll), "ab");
+    let roll = call(&mut roster, [stable("b", 300), canary()], start);
+    assert_eq!(outdated(&roll), "b", "its first pod is gone");
+
+    call(&mut roster, [canary()], start);
+    let roll = call(&mut roster, [stable("a", 400), canary()], start);
+    assert_eq!(outdated(&roll), "c", "it had no pod left, so this is a rollback");
+}
+
 #[test]
 fn endpoints_of_an_older_template_are_outdated_while_a_pod_of_a_newer_one_serves() {
-    let made = |name: &str, workload: &str, hash: &str, created, ready| Pod {
-        template: Some(Template { workload: workload.into(), hash: hash.into(), created }),
-        ..pod(name, ready)
-    };
     let (mut roster, start) = (Roster::new(GRACE), Instant::now());
-    for (new_is_ready, outdated) in [(false, ""), (true, "a"), (false, ""), (true, "a")] {
+    for (new_is_ready, expected) in [(false, ""), (true, "a"), (false, ""), (true, "a")] {
         let pods = [
             made("a", "llama", "1", 100, true),
             made("b", "llama", "2", 200, new_is_ready),
@@ -119,7 +142,6 @@ fn endpoints_of_an_older_template_are_outdated_while_a_pod_of_a_newer_one_serves
             pod("d", true),
         ];
         let roll = call(&mut roster, pods, start);
-        let marked = roll.endpoints.iter().filter(|endpoint| endpoint.outdated);
-        assert_eq!(marked.map(|endpoint| &*endpoint.name).collect::<String>(), outdated, "{new_is_ready}");
+        assert_eq!(outdated(&roll), expected, "{new_is_ready}");
     }
 }
