@@ -10,17 +10,17 @@ use crate::support::files::config_document;
 use crate::support::{Homing, eventually};
 
 /// A configuration in which nothing but the weight of the queue is said.
-fn weight(weight: f64) -> Value {
+pub fn weight(weight: f64) -> Value {
     json!({"config.yaml": config_document(&format!("scorers: {{queueDepth: {{weight: {weight}}}}}"))})
 }
 
 /// The weight that is in force.
-async fn in_force(homing: &Homing) -> f64 {
+pub async fn in_force(homing: &Homing) -> f64 {
     let config = homing.page("admin", "/config").await.ok().json();
     config["scorers"]["queueDepth"]["weight"].as_f64().expect("a weight")
 }
 
-async fn comes_into_force(homing: &Homing, wanted: f64) {
+pub async fn comes_into_force(homing: &Homing, wanted: f64) {
     eventually(&format!("the weight is {wanted}"), async || (in_force(homing).await == wanted).then_some(())).await;
 }
 

@@ -5,10 +5,14 @@ use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::inspect::LastRead;
 use super::taken;
@@ -17,6 +21,8 @@ use crate::metrics::Metrics;
 use crate::sources::config_file::{self, ConfigFile};
 use crate::sources::kubernetes::{Cluster, ConfigMapWatch, Events, Located, MapNews, Trouble};
 
+/// How long the ConfigMap is waited for at the start. An API server may accept and never answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Events that wait to be written; more than that in a row say nothing new.
 const EVENTS: usize = 8;
 
@@ -27,7 +33,7 @@ pub struct Reads {
     last: Arc<LastRead>,
 }
 
-/// Reads the configuration and goes on following where it comes from.
+/// Follows the configuration, wherever it comes from; the future ends once it was read, or takes too long.
 ///
 /// # Errors
 /// The file is not there or not right, and there is no ConfigMap that could say it better.
@@ -36,21 +42,27 @@ pub async fn follow(
     config_map: Option<&str>,
     cluster: Option<&Cluster>,
     reads: Reads,
-) -> anyhow::Result<ConfigReader> {
+) -> anyhow::Result<(ConfigReader, BoxFuture<'static, ()>)> {
     if let (Some(name), Some(cluster)) = (config_map, cluster) {
-        return Ok(follow_map(file, name, cluster, reads).await);
+        return Ok(follow_map(file, name, cluster, reads));
     }
-    let Some(path) = file else { return Ok(config::live(PickerConfig::default()).0) };
+    let read = ready(()).boxed();
+    let Some(path) = file else { return Ok((config::live(PickerConfig::default()).0, read)) };
     let (initial, file) =
         config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
     reads.begin(path.display());
     reads.note(Ok::<_, Infallible>(()));
     let (reader, writer) = config::live(initial);
     tokio::spawn(file.follow(Arc::new(writer), move |read| reads.note(read)));
-    Ok(reader)
+    Ok((reader, read))
 }
 
-async fn follow_map(file: Option<PathBuf>, name: &str, cluster: &Cluster, reads: Reads) -> ConfigReader {
+fn follow_map(
+    file: Option<PathBuf>,
+    name: &str,
+    cluster: &Cluster,
+    reads: Reads,
+) -> (ConfigReader, BoxFuture<'static, ()>) {
     let (reader, writer) = config::live(PickerConfig::default());
     let (events, mut waiting) = mpsc::channel::<Report>(EVENTS);
     // In a pod the host's name is the pod's.
@@ -70,14 +82,16 @@ async fn follow_map(file: Option<PathBuf>, name: &str, cluster: &Cluster, reads:
         found: false,
         reads,
     };
-    // Nobody is served by a configuration that the next moment replaces.
-    follower.step().await;
+    let (begun, read) = oneshot::channel();
     tokio::spawn(async move {
+        follower.begin().await;
+        // Whoever waited may be gone by now.
+        let _ = begun.send(());
         loop {
             follower.step().await;
         }
     });
-    reader
+    (reader, read.map(drop).boxed())
 }
 
 impl Reads {
@@ -117,8 +131,23 @@ struct Follower {
 }
 
 impl Follower {
+    /// Takes the first news, or reads the file while they do not come.
+    async fn begin(&mut self) {
+        match timeout(PATIENCE, self.watch.next()).await {
+            Ok(news) => self.hear(news).await,
+            Err(_) => {
+                tracing::warn!(config_map = self.watch.name(), "the API server does not answer; we keep trying");
+                self.read_file().await;
+            }
+        }
+    }
+
     async fn step(&mut self) {
         let news = self.watch.next().await;
+        self.hear(news).await;
+    }
+
+    async fn hear(&mut self, news: MapNews) {
         self.reads.metrics.watches.get_or_create(&[("watch", "configmaps")]).set(self.watch.is_up().into());
         let name = self.watch.name().to_owned();
         match news {
