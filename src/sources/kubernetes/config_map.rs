@@ -87,9 +87,9 @@ impl ConfigMapWatch {
         &self.latest.key
     }
 
-    /// Whether the watch is up.
+    /// Whether the watch is up: what was told last is what there is.
     pub fn is_up(&self) -> bool {
-        self.watch.trouble().is_none()
+        self.watch.is_up()
     }
 
     /// Waits for the next news. Dropping the future loses nothing.
