@@ -28,8 +28,11 @@ pub fn follow(cluster: Cluster, wanted: Wanted, mut writer: PoolWriter, picker: 
             Update::Pods(counts) => {
                 PodState::ALL.iter().zip(counts).for_each(|(state, count)| metrics.pool_pods.set(*state, count));
             }
-            Update::Watch(watch, up) => {
+            Update::Watch(watch, Some(up)) => {
                 metrics.watches.get_or_create(&[("watch", watch)]).set(up.into());
+            }
+            Update::Watch(watch, None) => {
+                metrics.watches.remove(&[("watch", watch)]);
             }
         }
     }));

@@ -21,8 +21,8 @@ pub enum Update {
     Endpoints(Vec<Endpoint>),
     /// How many pods are in each state, in the order of [`PodState::ALL`].
     Pods([usize; PodState::ALL.len()]),
-    /// Whether the watch on this is up.
-    Watch(&'static str, bool),
+    /// Whether the watch on this is up; `None` where there is no watch on it any more.
+    Watch(&'static str, Option<bool>),
 }
 
 /// Remembers what was told.
@@ -32,7 +32,7 @@ pub struct Teller<F> {
     pool: Option<Arc<str>>,
     endpoints: Option<Vec<Endpoint>>,
     counts: Option<[usize; PodState::ALL.len()]>,
-    watches: BTreeMap<&'static str, bool>,
+    watches: BTreeMap<&'static str, Option<bool>>,
 }
 
 impl<F: FnMut(Update)> Teller<F> {
@@ -62,9 +62,9 @@ impl<F: FnMut(Update)> Teller<F> {
         }
     }
 
-    /// Whether a watch is up.
-    pub fn watch(&mut self, watch: &'static str, up: bool) {
-        if self.watches.insert(watch, up) != Some(up) {
+    /// Whether a watch is up, if there is one.
+    pub fn watch(&mut self, watch: &'static str, up: Option<bool>) {
+        if self.watches.insert(watch, up).flatten() != up {
             (self.tell)(Update::Watch(watch, up));
         }
     }

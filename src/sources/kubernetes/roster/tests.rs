@@ -16,8 +16,13 @@ fn pod(name: &str, ready: bool) -> Pod {
 
 /// Who of `pods` is in the pool.
 fn call<const N: usize>(roster: &mut Roster, pods: [Pod; N], now: Instant) -> Roll {
+    call_if(true, roster, pods, now)
+}
+
+/// The same where it may be that they were so and are not any more.
+fn call_if<const N: usize>(sure: bool, roster: &mut Roster, pods: [Pod; N], now: Instant) -> Roll {
     let standing = pods.map(|pod| (Arc::clone(&pod.name), endpoints(&spec(), &pod)));
-    roster.call(standing.iter().map(|(name, standing)| (name, standing)), now)
+    roster.call(standing.iter().map(|(name, standing)| (name, standing)), sure, now)
 }
 
 /// Names of the endpoints, those that are away in brackets.
@@ -47,6 +52,28 @@ fn a_pod_that_is_not_ready_for_a_moment_keeps_its_place_until_the_grace_period_e
     let roll = call(false, seconds(start, 70));
     assert_eq!((names(&roll).as_str(), roll.next), ("a", None));
     assert_eq!(names(&call(false, seconds(start, 71))), "a", "and it stays out");
+}
+
+#[test]
+fn no_grace_period_ends_while_nobody_knows_and_it_begins_anew_when_that_is_over() {
+    let (mut roster, start) = (Roster::new(GRACE), Instant::now());
+    let mut call = |sure, ready, at| call_if(sure, &mut roster, [pod("a", true), pod("b", ready)], at);
+    call(true, true, start);
+    assert_eq!(call(true, false, start).next, Some(seconds(start, 30)));
+    let roll = call(false, false, seconds(start, 29));
+    assert_eq!((names(&roll).as_str(), roll.next), ("a (b)", None));
+    assert_eq!(names(&call(false, false, seconds(start, 300))), "a (b)", "it may be ready long since");
+    let roll = call(true, false, seconds(start, 400));
+    assert_eq!((names(&roll).as_str(), roll.next), ("a (b)", Some(seconds(start, 430))), "now it is known not to be");
+    assert_eq!(names(&call(true, false, seconds(start, 430))), "a");
+}
+
+#[test]
+fn a_grace_period_of_any_length_is_taken() {
+    let (mut roster, start) = (Roster::new(Duration::MAX), Instant::now());
+    call(&mut roster, [pod("a", true)], start);
+    let roll = call(&mut roster, [pod("a", false)], seconds(start, 1));
+    assert_eq!((names(&roll).as_str(), roll.next), ("(a)", None));
 }
 
 #[test]
