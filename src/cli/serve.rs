@@ -6,6 +6,7 @@ mod endpoints;
 mod inspect;
 mod pages;
 mod pods;
+mod vital;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
@@ -32,6 +33,7 @@ use crate::sources::kubernetes::Cluster;
 use crate::state::{Member, PoolReader, PrefixIndex, pool};
 
 use self::inspect::LastRead;
+use self::vital::vital;
 use super::logging::{self, LogFormat};
 use super::source::SourceArgs;
 
@@ -122,7 +124,7 @@ pub struct Args {
 /// Serves until SIGTERM or SIGINT; `foreign` are flags of other pickers that were passed over.
 ///
 /// # Errors
-/// A file cannot be read, a port cannot be opened, or a thread of the data side ended.
+/// A file cannot be read, a port cannot be opened, a thread of the data side ended, or a task that must go on panicked.
 pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
     logging::init(args.log_format)?;
     for flag in foreign {
@@ -172,9 +174,11 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
+    let (vital, mut panicked) = vital();
     let last_read = Arc::<LastRead>::default();
     let reads = config::Reads::new(&metrics, &last_read);
-    let (config, first_read) = config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads).await?;
+    let (config, first_read) =
+        config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads, &vital).await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     let name = source.pool_name(cluster.as_ref());
@@ -188,7 +192,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let scraped = listen::bind(bind, port("metrics", "--metrics-port", metrics_port)).await?;
     let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let admin = listen::bind(loopback, port("admin", "--admin-port", admin_port)).await?;
-    tokio::spawn({
+    vital.spawn("the health port", {
         let readiness = readiness.clone();
         async move {
             if let Err(error) = health::serve(health, &readiness).await {
@@ -196,20 +200,20 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
     });
-    tokio::spawn(http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
+    vital.spawn("the metrics port", http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
     let inspected = Routes::new(inspect::service(Arc::clone(&picker), config.clone(), last_read));
-    tokio::spawn(http::serve_with_grpc(admin, pages::admin(Arc::clone(&picker)), inspected));
+    vital.spawn("the admin port", http::serve_with_grpc(admin, pages::admin(Arc::clone(&picker)), inspected));
 
     // Nobody is served by a configuration that the next moment replaces.
     tokio::select! {
         () = first_read => {}
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     }
-    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness).await?;
-    tokio::spawn(ask_engines(pool, config, Arc::clone(&picker)));
+    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness, &vital).await?;
+    vital.spawn("the engines' metrics", ask_engines(pool, config, Arc::clone(&picker)));
 
     let acceptor = if secure_serving {
-        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics).await?)
+        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics, &vital).await?)
     } else {
         None
     };
@@ -220,8 +224,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     drop(starting);
     tokio::spawn(say_when_ready(readiness.clone()));
     let plan = Plan { window: drain_window, timeout: drain_timeout };
-    drain::run(runtimes, grpc, &readiness, plan, signals).await?;
-    Ok(ExitCode::SUCCESS)
+    tokio::select! {
+        drained = drain::run(runtimes, grpc, &readiness, plan, signals) => drained.map(|_| ExitCode::SUCCESS).map_err(Into::into),
+        dead = panicked.wait() => Err(dead.into()),
+    }
 }
 
 /// Logs when the process becomes ready, and what it waits for until then.

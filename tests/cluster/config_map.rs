@@ -103,6 +103,20 @@ async fn a_configmap_that_is_deleted_or_lacks_its_key_keeps_the_last_good_config
 }
 
 #[tokio::test]
+async fn an_event_that_may_not_be_written_yet_is_written_once_it_may_be() {
+    let mut world = world(weight(3.0), &[]).await;
+    world.site.namespace.forbid("events").await;
+    world.site.namespace.configure(json!({"config.yaml": "scorers: {queueDept: {}}"})).await;
+    let refused = |line: &Value| {
+        line["message"].as_str().is_some_and(|message| message.contains("Event on the ConfigMap could not be written"))
+    };
+    world.homing.says("the Event is refused", 0, refused).await;
+    world.site.namespace.apply_rbac().await;
+    let event = world.site.namespace.events(1).await.remove(0);
+    assert_eq!(event.reason.as_deref(), Some("InvalidConfiguration"));
+}
+
+#[tokio::test]
 async fn the_key_of_the_document_can_be_named() {
     let mut site = Site::new(ControlPlane::shared().await).await;
     site.namespace.pool(POOL, "engine", &[PORT]).await;

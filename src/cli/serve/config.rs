@@ -12,11 +12,15 @@ use anyhow::Context;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 
+use super::vital::Vital;
 use crate::config::{self, ConfigReader, PickerConfig};
 use crate::sources::config_file;
 use crate::sources::kubernetes::Cluster;
 
 pub use reads::Reads;
+
+/// What the tasks here follow.
+const WHAT: &str = "the configuration";
 
 /// Follows the configuration, wherever it comes from; the future ends once it was read, or takes too long.
 ///
@@ -27,9 +31,10 @@ pub async fn follow(
     config_map: Option<&str>,
     cluster: Option<&Cluster>,
     reads: Reads,
+    vital: &Vital,
 ) -> anyhow::Result<(ConfigReader, BoxFuture<'static, ()>)> {
     if let (Some(name), Some(cluster)) = (config_map, cluster) {
-        return Ok(map::follow(file, name, cluster, reads));
+        return Ok(map::follow(file, name, cluster, reads, vital));
     }
     let read = ready(()).boxed();
     let Some(path) = file else { return Ok((config::live(PickerConfig::default()).0, read)) };
@@ -37,6 +42,6 @@ pub async fn follow(
         config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;
     reads.file(path.display(), Ok::<_, Infallible>(()));
     let (reader, writer) = config::live(initial);
-    tokio::spawn(file.follow(Arc::new(writer), move |read| reads.file(path.display(), read)));
+    vital.spawn(WHAT, file.follow(Arc::new(writer), move |read| reads.file(path.display(), read)));
     Ok((reader, read))
 }

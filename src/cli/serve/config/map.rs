@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::WHAT;
 use super::reads::Reads;
 use super::reporter::{Report, Reporter};
+use crate::cli::serve::vital::Vital;
 use crate::config::{self, ConfigReader, ConfigWriter, PickerConfig};
 use crate::sources::config_file::ConfigFile;
 use crate::sources::kubernetes::{Cluster, ConfigMapWatch, Located, MapNews, Trouble};
@@ -29,16 +31,26 @@ pub fn follow(
     name: &str,
     cluster: &Cluster,
     reads: Reads,
+    vital: &Vital,
 ) -> (ConfigReader, BoxFuture<'static, ()>) {
     let (reader, writer) = config::live(PickerConfig::default());
     let (reporter, writing) = Reporter::new(cluster);
-    tokio::spawn(writing);
+    vital.spawn(WHAT, writing);
     let mut watch = ConfigMapWatch::new(cluster, name);
     let (name, key) = (watch.name().to_owned(), watch.key().to_owned());
-    let mut follower =
-        Follower { name, key, reporter, writer: Arc::new(writer), file, fallback: None, held: None, reads };
+    let mut follower = Follower {
+        name,
+        key,
+        reporter,
+        writer: Arc::new(writer),
+        file,
+        fallback: None,
+        held: None,
+        reads,
+        vital: vital.clone(),
+    };
     let (begun, read) = oneshot::channel();
-    tokio::spawn(async move {
+    vital.spawn(WHAT, async move {
         follower.reads.watch(false);
         match timeout(PATIENCE, watch.next()).await {
             Ok(news) => follower.hear(news, watch.is_up()).await,
@@ -70,6 +82,7 @@ struct Follower {
     /// The last good document of the ConfigMap.
     held: Option<PickerConfig>,
     reads: Reads,
+    vital: Vital,
 }
 
 impl Follower {
@@ -170,7 +183,7 @@ impl Follower {
             }
         }
         let (writer, reads) = (Arc::clone(&self.writer), self.reads.clone());
-        self.fallback = Some(tokio::spawn(async move {
+        self.fallback = Some(self.vital.spawn(WHAT, async move {
             file.follow(writer, move |read| reads.file(path.display(), read)).await;
         }));
     }

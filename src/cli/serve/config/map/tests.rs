@@ -3,6 +3,7 @@ use std::fs;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::cli::serve::vital::vital;
 
 /// A follower whose file says this weight, and what it publishes.
 struct Case {
@@ -24,6 +25,7 @@ impl Case {
             fallback: None,
             held: None,
             reads: Reads::new(&Arc::default(), &Arc::default()),
+            vital: vital().0,
         };
         let case = Self { folder, follower, reader };
         case.write(file);
