@@ -106,6 +106,17 @@ async fn an_edit_by_hand_holds_up_the_next_upgrade_until_it_is_told_to_take_over
 }
 
 #[tokio::test]
+async fn a_pool_of_the_chart_stays_where_its_annotation_says_so() {
+    let site = Site::new().await;
+    let keep = r"pool.annotations.helm\.sh/resource-policy=keep";
+    site.install("rel", &["pool.create=true", "engines.selector.app=llama", keep]);
+    site.release(&["uninstall", "rel"], &[]);
+    let pool = ("inference.networking.k8s.io", "v1", "InferencePool");
+    assert!(site.get(pool, "rel-homing").await.is_some());
+    assert!(site.get(DEPLOYMENT, "rel-homing").await.is_none());
+}
+
+#[tokio::test]
 async fn two_releases_live_in_one_namespace_and_one_outlives_the_other() {
     let site = Site::new().await;
     let before = site.contents().await;
