@@ -46,7 +46,7 @@ The metadata of the object "name", the full name unless it is given, with "label
 Names are quoted everywhere: 123, 1e3 and no are names too. Maps are merged, since YAML takes no key twice.
 */}}
 {{- define "homing.metadata" -}}
-{{- $own := include "homing.labels" .root | fromYaml }}
+{{- $own := include "homing.labels" .root | fromYaml -}}
 name: {{ .name | default (include "homing.fullname" .root) | quote }}
 namespace: {{ .root.Release.Namespace | quote }}
 labels: {{- merge (dict) (.labels | default dict) (.root.Values.labels | default dict) $own | toYaml | nindent 2 }}

@@ -41,6 +41,13 @@ fn open_streams_are_those_of_all_replicas_together_as_envoy_counts_them() {
 }
 
 #[test]
+fn a_refused_configuration_is_told_for_as_long_as_it_stands() {
+    let alert = &alerts(&[])["HomingConfigurationRefused"];
+    assert_eq!(alert["expr"], r#"homing_config_good{namespace="llm",service="rel-homing"} == 0"#);
+    assert_eq!(alert["for"], "1m");
+}
+
+#[test]
 fn an_alert_has_the_address_of_its_runbook_once_that_is_known() {
     let runbook = |values: &[&str]| alerts(values)["HomingDown"]["annotations"]["runbook_url"].clone();
     assert_eq!(runbook(&[]), Value::Null);

@@ -62,6 +62,15 @@ fn a_new_pod_is_ready_as_long_as_gateways_may_take_to_learn_of_it_before_an_old_
 }
 
 #[test]
+fn the_user_is_that_of_the_image_or_of_the_cluster() {
+    let objects = rendered(&["pool.name=pool"]);
+    for pod in [&only(&objects, "Deployment")["spec"]["template"]["spec"], &only(&objects, "Pod")["spec"]] {
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert!(!pod.to_string().contains("runAsUser") && !pod.to_string().contains("runAsGroup"), "{pod}");
+    }
+}
+
+#[test]
 fn the_picker_speaks_what_each_gateway_expects() {
     let facts = |gateway: &str, more: &[&str]| {
         let named = format!("gateway={gateway}");

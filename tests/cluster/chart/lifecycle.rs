@@ -106,6 +106,38 @@ async fn an_edit_by_hand_holds_up_the_next_upgrade_until_it_is_told_to_take_over
 }
 
 #[tokio::test]
+async fn an_autoscaler_that_is_switched_on_begins_with_one_replica_and_what_it_set_is_taken_back_by_force() {
+    let site = Site::new().await;
+    site.install("rel", &["pool.name=llama", "replicas=3"]);
+    let replicas =
+        async || site.get(DEPLOYMENT, "rel-homing").await.expect("the Deployment")["spec"]["replicas"].clone();
+    assert_eq!(replicas().await, 3);
+    let chart = chart();
+    let upgrade = ["upgrade", "rel", chart.to_str().expect("a plain path"), "--reset-then-reuse-values"];
+    site.release(&upgrade, &["autoscaling.enabled=true"]);
+    assert_eq!(replicas().await, 1, "Helm gave up the field, and the API server sets its default");
+    site.edit(DEPLOYMENT, "rel-homing", &json!({"spec": {"replicas": 4}})).await;
+    site.release(&upgrade, &["image.tag=next"]);
+    assert_eq!(replicas().await, 4, "an upgrade leaves alone what the autoscaler set");
+    let off = ["--namespace", &site.namespace, "--set", "autoscaling.enabled=false"];
+    let refused = site.helm.refusal(&[&upgrade[..], &off].concat());
+    assert!(refused.contains("conflict"), "{refused}");
+    site.release(&[&upgrade[..], &["--force-conflicts"]].concat(), &["autoscaling.enabled=false"]);
+    assert_eq!(replicas().await, 3);
+}
+
+#[tokio::test]
+async fn a_pool_of_the_chart_stays_where_its_annotation_says_so() {
+    let site = Site::new().await;
+    let keep = r"pool.annotations.helm\.sh/resource-policy=keep";
+    site.install("rel", &["pool.create=true", "engines.selector.app=llama", keep]);
+    site.release(&["uninstall", "rel"], &[]);
+    let pool = ("inference.networking.k8s.io", "v1", "InferencePool");
+    assert!(site.get(pool, "rel-homing").await.is_some());
+    assert!(site.get(DEPLOYMENT, "rel-homing").await.is_none());
+}
+
+#[tokio::test]
 async fn two_releases_live_in_one_namespace_and_one_outlives_the_other() {
     let site = Site::new().await;
     let before = site.contents().await;
