@@ -6,6 +6,7 @@ mod endpoints;
 mod inspect;
 mod pages;
 mod pods;
+mod scraping;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
@@ -180,7 +181,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
     let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
     endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness).await?;
-    tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
+    scraping::start(ask_engines(pool, config.clone(), Arc::clone(&picker)))?;
 
     let acceptor = if secure_serving {
         Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics).await?)
