@@ -6,6 +6,7 @@ mod endpoints;
 mod inspect;
 mod pages;
 mod pods;
+mod scraping;
 mod vital;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use futures_util::stream;
 use tokio::sync::watch;
 use tonic::service::Routes;
 
@@ -174,7 +176,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
-    let (vital, mut panicked) = vital();
+    let (vital, panicked) = vital();
     let last_read = Arc::<LastRead>::default();
     let reads = config::Reads::new(&metrics, &last_read);
     let (config, first_read) =
@@ -210,7 +212,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     }
     endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness, &vital).await?;
-    vital.spawn("the engines' metrics", ask_engines(pool, config, Arc::clone(&picker)));
+    scraping::start(ask_engines(pool, config, Arc::clone(&picker)))?;
 
     let acceptor = if secure_serving {
         Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics, &vital).await?)
@@ -224,10 +226,9 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     drop(starting);
     tokio::spawn(say_when_ready(readiness.clone()));
     let plan = Plan { window: drain_window, timeout: drain_timeout };
-    tokio::select! {
-        drained = drain::run(runtimes, grpc, &readiness, plan, signals) => drained.map(|_| ExitCode::SUCCESS).map_err(Into::into),
-        dead = panicked.wait() => Err(dead.into()),
-    }
+    // Streams end as they do for a signal, and the exit code says that something was wrong.
+    drain::run(runtimes, grpc, &readiness, plan, stream::select(signals, panicked.as_signal())).await?;
+    panicked.first().map_or(Ok(ExitCode::SUCCESS), |dead| Err(dead.into()))
 }
 
 /// Logs when the process becomes ready, and what it waits for until then.
