@@ -38,7 +38,7 @@ impl Vital {
         tokio::spawn(async move {
             if AssertUnwindSafe(task).catch_unwind().await.is_err() {
                 tracing::error!(what, "a task that must go on has panicked: leaving");
-                died.send_modify(|first| drop(first.get_or_insert(Dead(what))));
+                died.send_modify(|first| *first = first.or(Some(Dead(what))));
             }
         })
     }
@@ -74,11 +74,11 @@ mod tests {
         let aborted = vital.spawn("one that is aborted", std::future::pending::<()>());
         aborted.abort();
         assert!(aborted.await.is_err());
-        assert!((&mut signals).next().now_or_never().is_none());
+        assert!(signals.next().now_or_never().is_none());
         vital.spawn("the pool", async { panic!("on purpose") }).await.expect("it is caught");
         vital.spawn("the file", async { panic!("on purpose") }).await.expect("it is caught");
-        timeout(Duration::from_secs(10), (&mut signals).next()).await.expect("it is told");
-        assert!((&mut signals).next().now_or_never().is_none(), "once");
+        timeout(Duration::from_secs(10), signals.next()).await.expect("it is told");
+        assert!(signals.next().now_or_never().is_none(), "once");
         assert_eq!(panicked.first(), Some(Dead("the pool")));
     }
 }
