@@ -30,6 +30,7 @@ pub const MATRIX: &[Case] = &[
     case("a pool that is there", &[r#"pool.name="llama""#]),
     case("a pool of the chart", &[CREATE, LLAMA]),
     case("no pool", &[LLAMA, "engines.targetPorts=[8000,8001]"]),
+    case("no pool, engines of HTTP/2", &[LLAMA, r#"pool.appProtocol="kubernetes.io/h2c""#]),
     case("Envoy Gateway", &[r#"gateway="envoyGateway""#, CREATE, LLAMA, ROUTE]),
     case(
         "Envoy Gateway, no pool and a route of its own",
