@@ -26,6 +26,22 @@ fn answers_of_homing_put_no_replica_out_at_a_gateway_whose_default_is_five() {
 }
 
 #[test]
+fn envoy_gateway_asks_homing_by_http_whether_it_is_ready_and_a_network_policy_lets_it() {
+    let values = ["gateway=envoyGateway", "gatewaySettings.routes={mine}", "networkPolicy.enabled=true"];
+    let objects = rendered(&values);
+    let check = &only(&objects, "EnvoyExtensionPolicy")["spec"]["extProc"][0]["backendSettings"]["healthCheck"];
+    // By gRPC its checks carry the name of Envoy's cluster as authority, slashes and all, and every one of them fails.
+    let active = &check["active"];
+    assert_eq!((&active["type"], &active["http"]["path"]), (&json!("HTTP"), &json!("/readyz")), "{active}");
+    assert_eq!(active["overrides"]["port"], 9090);
+    // Its first check comes before a replica listens, and its next one after a minute.
+    assert_ne!(check["panicThreshold"], 0);
+    let gateway = &only(&objects, "NetworkPolicy")["spec"]["ingress"][0]["ports"];
+    let ports: Vec<&Value> = gateway.as_array().expect("a list").iter().map(|port| &port["port"]).collect();
+    assert_eq!(ports, [9002, 9090]);
+}
+
+#[test]
 fn an_envoy_that_the_chart_does_not_know_finds_each_replica_under_a_name() {
     let objects = rendered(&["service.port=9999"]);
     let pickers = service(&objects, "rel-homing-pickers").expect("a Service without an address");
