@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use kube::Api;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject, TypeMeta};
 use kube::core::GroupVersionKind;
 use kube::runtime::watcher::{self, Event};
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
@@ -36,6 +36,10 @@ pub struct Watched {
 
 impl Kind {
     pub const ALL: [Self; 4] = [Self::Pod, Self::Service, Self::ConfigMap, Self::Secret];
+
+    fn types(self) -> TypeMeta {
+        TypeMeta { api_version: "v1".to_owned(), kind: format!("{self:?}") }
+    }
 
     fn resource(self) -> ApiResource {
         ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", &format!("{self:?}")))
@@ -80,18 +84,20 @@ impl Watched {
             let key = |object: &DynamicObject| {
                 (kind, namespace.clone(), object.metadata.name.clone().expect("an object has a name"))
             };
+            // Objects of a list do not say of what kind they are.
+            let typed = |object| DynamicObject { types: Some(kind.types()), ..object };
             let mut tables = self.tables.write();
             match event {
                 Ok(Event::Init) => listed.clear(),
                 Ok(Event::InitApply(object)) => {
-                    listed.insert(key(&object), object);
+                    listed.insert(key(&object), typed(object));
                 }
                 Ok(Event::InitDone) => {
                     tables.0.retain(|(of, within, _), _| (*of, within.as_str()) != (kind, namespace.as_str()));
                     tables.0.append(&mut listed);
                 }
                 Ok(Event::Apply(object)) => {
-                    tables.0.insert(key(&object), object);
+                    tables.0.insert(key(&object), typed(object));
                 }
                 Ok(Event::Delete(object)) => {
                     tables.0.remove(&key(&object));
