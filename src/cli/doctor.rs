@@ -1,7 +1,7 @@
 //! `homing doctor`: what Homing needs, looked at once, with a fix for whatever is not right.
 //!
-//! Each file under [`checks`] is one check: it asks, and a pure function makes findings of the answers.
-//! [`examination`] asks in an order in which a later check can use what an earlier one found.
+//! Each file under `checks` is one check: it asks, and a pure function makes findings of the answers.
+//! `examination` asks in an order in which a later check can use what an earlier one found.
 
 mod checks;
 mod examination;

@@ -9,8 +9,8 @@
 //!
 //! [`follow()`] is the entry for endpoints, [`ConfigMapWatch`] for the configuration. What decides is pure and in
 //! files of its own ([`endpoints`], [`roster`]); the rest keeps watches alive. A watch that fails changes nothing:
-//! what was known holds until a complete list says otherwise. What is asked once, by `homing doctor`, is in [`once`],
-//! [`access`] and [`discovery`].
+//! what was known holds until a complete list says otherwise. What is asked once, by `homing doctor`, is in `once`,
+//! `access` and `discovery`.
 
 mod access;
 mod client;
