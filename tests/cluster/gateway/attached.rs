@@ -1,0 +1,84 @@
+//! Homing attached to Envoy Gateway, with nothing but what the chart renders.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+
+use super::envoy_gateway::{self, EnvoyGateway, GATEWAY, PORT, objects};
+use crate::installed::release::{NAME, Release};
+use crate::node::{Cluster, Placed};
+use crate::support::{Connection, Protocol};
+
+/// The values with which it is attached; a user has the same and the image of a registry.
+const ATTACH: [&str; 5] = [
+    "gateway=envoyGateway",
+    "httpRoute.enabled=true",
+    "httpRoute.parentRefs[0].name=inference-gateway",
+    // The other tests of releases have a pool; here it is not needed.
+    "pool.create=false",
+    "picker.explainHeader=true",
+];
+
+/// Engines, Homing and a gateway that asks it.
+pub struct Attached {
+    pub release: Release,
+    pub gateway: EnvoyGateway,
+    /// Homing's.
+    pub replicas: Vec<Placed>,
+}
+
+impl Attached {
+    /// Starts it with so many of each, and waits until requests come through.
+    pub async fn start(engines: usize, replicas: usize, values: &[&str]) -> Self {
+        let enforced = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let mut cluster = Cluster::with(envoy_gateway::images(), enforced).await;
+        let namespace = envoy_gateway::add_namespace(&mut cluster).await;
+        let release = Release::on(cluster, engines).await;
+        let gateway = EnvoyGateway::install(&release, &namespace).await;
+        let count = format!("replicas={replicas}");
+        release.install(&[&ATTACH[..], &[count.as_str()], values].concat()).await;
+        let replicas = release.replicas(replicas).await;
+        let attached = Self { release, gateway, replicas };
+        attached.accepted().await;
+        attached
+    }
+
+    /// Where clients send their requests.
+    pub fn address(&self) -> SocketAddr {
+        (self.gateway.proxy.address, PORT).into()
+    }
+
+    /// A client's connection.
+    pub async fn connect(&self, protocol: Protocol) -> Connection {
+        Connection::open(self.address(), protocol).await.expect("the gateway listens")
+    }
+
+    /// Waits until Envoy Gateway has taken the route and both policies.
+    async fn accepted(&self) {
+        let kinds = [
+            ("gateway.networking.k8s.io", "v1", "HTTPRoute", "parents"),
+            ("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "ancestors"),
+            ("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "ancestors"),
+        ];
+        for (group, version, kind, by) in kinds {
+            let api = objects(&self.release.cluster, (group, version, kind));
+            let mut last = None;
+            self.release
+                .cluster
+                .eventually(&format!("the {kind} is accepted by {GATEWAY}"), async || {
+                    let found = api.get(NAME).await.ok()?;
+                    if last.as_ref() != Some(&found.data["status"]) {
+                        eprintln!("{kind}: {}", found.data["status"]);
+                        last = Some(found.data["status"].clone());
+                    }
+                    let told = found.data["status"][by].as_array()?;
+                    let accepted = |of: &serde_json::Value| {
+                        let mut conditions = of["conditions"].as_array().into_iter().flatten();
+                        conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
+                    };
+                    (!told.is_empty() && told.iter().all(accepted)).then_some(())
+                })
+                .await;
+        }
+    }
+}
