@@ -1,8 +1,8 @@
 //! Homing attached to Envoy Gateway, with nothing but what the chart renders.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::envoy_gateway::{self, EnvoyGateway, GATEWAY, PORT, objects};
 use crate::installed::release::{NAME, Release};
@@ -40,6 +40,7 @@ impl Attached {
         let replicas = release.replicas(replicas).await;
         let attached = Self { release, gateway, replicas };
         attached.accepted().await;
+        attached.sends_to(&attached.replicas, &attached.release.engines).await;
         attached
     }
 
@@ -60,25 +61,41 @@ impl Attached {
             ("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "ancestors"),
             ("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "ancestors"),
         ];
+        let cluster = &self.release.cluster;
         for (group, version, kind, by) in kinds {
-            let api = objects(&self.release.cluster, (group, version, kind));
-            let mut last = None;
-            self.release
-                .cluster
+            let api = objects(cluster, (group, version, kind));
+            let accepted = |of: &Value| {
+                let mut conditions = of["conditions"].as_array().into_iter().flatten();
+                conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
+            };
+            cluster
                 .eventually(&format!("the {kind} is accepted by {GATEWAY}"), async || {
                     let found = api.get(NAME).await.ok()?;
-                    if last.as_ref() != Some(&found.data["status"]) {
-                        eprintln!("{kind}: {}", found.data["status"]);
-                        last = Some(found.data["status"].clone());
-                    }
                     let told = found.data["status"][by].as_array()?;
-                    let accepted = |of: &serde_json::Value| {
-                        let mut conditions = of["conditions"].as_array().into_iter().flatten();
-                        conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
-                    };
                     (!told.is_empty() && told.iter().all(accepted)).then_some(())
                 })
                 .await;
+        }
+    }
+
+    /// Waits until its Envoy sends to exactly these replicas of Homing and these engines.
+    pub async fn sends_to(&self, replicas: &[Placed], engines: &[Placed]) {
+        let namespace = &self.release.cluster.namespace;
+        let clusters = [
+            (format!("envoyextensionpolicy/{namespace}/{NAME}/extproc/0"), replicas),
+            (format!("httproute/{namespace}/{NAME}/rule/0"), engines),
+        ];
+        for (name, pods) in clusters {
+            let mut wanted: Vec<IpAddr> = pods.iter().map(|pod| pod.address.into()).collect();
+            wanted.sort_unstable();
+            let sends = async || {
+                let mut hosts = self.gateway.hosts(&self.release, &name).await;
+                hosts.retain(|host| host.ready);
+                let mut found: Vec<IpAddr> = hosts.iter().map(|host| host.address.ip()).collect();
+                found.sort_unstable();
+                (found == wanted).then_some(())
+            };
+            self.release.cluster.eventually(&format!("{name} is {wanted:?}"), sends).await;
         }
     }
 }

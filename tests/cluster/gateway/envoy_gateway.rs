@@ -15,7 +15,7 @@ use crate::installed::release::{Release, set};
 use crate::kubernetes::control_plane::parts;
 use crate::node::images::{Image, Images};
 use crate::node::{Cluster, Placed};
-use crate::support::envoy;
+use crate::support::envoy::{self, Host};
 
 /// The image of Envoy Gateway, as its chart names it.
 const IMAGE: &str = "docker.io/envoyproxy/gateway:v1.9.1";
@@ -26,6 +26,8 @@ const PROJECTS: [&str; 2] = ["gateway-api", "envoy-gateway"];
 /// The Gateway's name, and where its Envoy listens: a container may not listen on port 80.
 pub const GATEWAY: &str = "inference-gateway";
 pub const PORT: u16 = 10_080;
+/// Of its Envoy, on the pod's loopback address.
+const ADMIN: u16 = 19_000;
 
 /// An Envoy Gateway that has programmed an Envoy.
 pub struct EnvoyGateway {
@@ -49,6 +51,12 @@ pub async fn add_namespace(cluster: &mut Cluster) -> String {
 }
 
 impl EnvoyGateway {
+    /// What its Envoy says of the hosts of one cluster.
+    pub async fn hosts(&self, release: &Release, cluster: &str) -> Vec<Host> {
+        let page = release.cluster.page_in(&self.namespace, &self.proxy.name, ADMIN, "/clusters?format=json").await;
+        envoy::hosts(&String::from_utf8_lossy(&page.ok().body), cluster)
+    }
+
     /// Installs it in `namespace`, and makes a Gateway in the release's.
     pub async fn install(release: &Release, namespace: &str) -> Self {
         static DEFINED: OnceCell<()> = OnceCell::const_new();

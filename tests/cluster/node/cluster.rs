@@ -223,7 +223,12 @@ impl Cluster {
 
     /// What a pod has said so far, over all its restarts; it may be gone by now.
     pub fn log(&self, pod: &str) -> String {
-        container::log(&self.keeper.shared.log(&self.namespace, pod))
+        self.log_in(&self.namespace, pod)
+    }
+
+    /// The same of a pod in another namespace of this node.
+    pub fn log_in(&self, namespace: &str, pod: &str) -> String {
+        container::log(&self.keeper.shared.log(namespace, pod))
     }
 
     /// One line of a picker's metrics page.
@@ -236,7 +241,12 @@ impl Cluster {
 
     /// A page of a pod, also of a port that listens on its own loopback address alone; as `kubectl port-forward`.
     pub async fn page(&self, pod: &str, port: u16, path: &str) -> Reply {
-        let key = (self.namespace.clone(), pod.to_owned());
+        self.page_in(&self.namespace, pod, port, path).await
+    }
+
+    /// The same of a pod in another namespace of this node.
+    pub async fn page_in(&self, namespace: &str, pod: &str, port: u16, path: &str) -> Reply {
+        let key = (namespace.to_owned(), pod.to_owned());
         let running = self.keeper.shared.running.lock().get(&key).cloned();
         let network = running.unwrap_or_else(|| panic!("{pod} does not run")).network;
         let stream = network.dial(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
