@@ -5,4 +5,6 @@
 
 mod attached;
 mod envoy_gateway;
+mod passing;
+mod pickers;
 mod routing;

@@ -9,8 +9,11 @@ use crate::installed::release::{NAME, Release};
 use crate::node::{Cluster, Placed};
 use crate::support::{Connection, Protocol};
 
+pub const ENGINES: usize = 3;
+pub const REPLICAS: usize = 2;
 /// The values with which it is attached; a user has the same and the image of a registry.
-const ATTACH: [&str; 5] = [
+const ATTACH: [&str; 6] = [
+    "replicas=2",
     "gateway=envoyGateway",
     "httpRoute.enabled=true",
     "httpRoute.parentRefs[0].name=inference-gateway",
@@ -28,16 +31,16 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Starts it with so many of each, and waits until requests come through.
-    pub async fn start(engines: usize, replicas: usize, values: &[&str]) -> Self {
+    /// Starts three engines with these arguments and two replicas with these values, and waits until the gateway knows
+    /// all.
+    pub async fn start(arguments: &[&str], values: &[&str]) -> Self {
         let enforced = json!({"pod-security.kubernetes.io/enforce": "restricted"});
         let mut cluster = Cluster::with(envoy_gateway::images(), enforced).await;
         let namespace = envoy_gateway::add_namespace(&mut cluster).await;
-        let release = Release::on(cluster, engines).await;
+        let release = Release::on(cluster, ENGINES, arguments).await;
         let gateway = EnvoyGateway::install(&release, &namespace).await;
-        let count = format!("replicas={replicas}");
-        release.install(&[&ATTACH[..], &[count.as_str()], values].concat()).await;
-        let replicas = release.replicas(replicas).await;
+        release.install(&[&ATTACH[..], values].concat()).await;
+        let replicas = release.replicas(REPLICAS).await;
         let attached = Self { release, gateway, replicas };
         attached.accepted().await;
         attached.sends_to(&attached.replicas, &attached.release.engines).await;
@@ -47,6 +50,21 @@ impl Attached {
     /// Where clients send their requests.
     pub fn address(&self) -> SocketAddr {
         (self.gateway.proxy.address, PORT).into()
+    }
+
+    /// The value of one of its Envoy's counters or gauges of the cluster of pickers, or of engines.
+    pub async fn stat(&self, cluster: &str, name: &str) -> u64 {
+        self.gateway.stat(&self.release, &format!("cluster.{cluster}.{name}")).await
+    }
+
+    /// The name of its Envoy's cluster of Homing's replicas.
+    pub fn pickers(&self) -> String {
+        format!("envoyextensionpolicy/{}/{NAME}/extproc/0", self.release.cluster.namespace)
+    }
+
+    /// The same of the engines.
+    pub fn engines(&self) -> String {
+        format!("httproute/{}/{NAME}/rule/0", self.release.cluster.namespace)
     }
 
     /// A client's connection.
@@ -80,12 +98,7 @@ impl Attached {
 
     /// Waits until its Envoy sends to exactly these replicas of Homing and these engines.
     pub async fn sends_to(&self, replicas: &[Placed], engines: &[Placed]) {
-        let namespace = &self.release.cluster.namespace;
-        let clusters = [
-            (format!("envoyextensionpolicy/{namespace}/{NAME}/extproc/0"), replicas),
-            (format!("httproute/{namespace}/{NAME}/rule/0"), engines),
-        ];
-        for (name, pods) in clusters {
+        for (name, pods) in [(self.pickers(), replicas), (self.engines(), engines)] {
             let mut wanted: Vec<IpAddr> = pods.iter().map(|pod| pod.address.into()).collect();
             wanted.sort_unstable();
             let sends = async || {

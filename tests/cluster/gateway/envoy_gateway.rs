@@ -53,8 +53,19 @@ pub async fn add_namespace(cluster: &mut Cluster) -> String {
 impl EnvoyGateway {
     /// What its Envoy says of the hosts of one cluster.
     pub async fn hosts(&self, release: &Release, cluster: &str) -> Vec<Host> {
-        let page = release.cluster.page_in(&self.namespace, &self.proxy.name, ADMIN, "/clusters?format=json").await;
-        envoy::hosts(&String::from_utf8_lossy(&page.ok().body), cluster)
+        envoy::hosts(&self.page(release, "/clusters?format=json").await, cluster)
+    }
+
+    /// The value of one of its Envoy's counters or gauges; zero where there is none.
+    pub async fn stat(&self, release: &Release, name: &str) -> u64 {
+        let page = self.page(release, "/stats").await;
+        let mut lines = page.lines().filter_map(|line| line.rsplit_once(": "));
+        lines.find(|(known, _)| *known == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+    }
+
+    async fn page(&self, release: &Release, path: &str) -> String {
+        let page = release.cluster.page_in(&self.namespace, &self.proxy.name, ADMIN, path).await;
+        String::from_utf8_lossy(&page.ok().body).into_owned()
     }
 
     /// Installs it in `namespace`, and makes a Gateway in the release's.

@@ -29,13 +29,16 @@ pub struct Release {
 impl Release {
     /// Only the engines.
     pub async fn of(engines: usize) -> Self {
-        Self::on(Cluster::restricted().await, engines).await
+        Self::on(Cluster::restricted().await, engines, &[]).await
     }
 
-    /// Engines in a cluster that is there.
-    pub async fn on(cluster: Cluster, engines: usize) -> Self {
+    /// The same in a cluster that is there, with arguments for the engines.
+    pub async fn on(cluster: Cluster, engines: usize, arguments: &[&str]) -> Self {
         let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
-        cluster.apply_object(engines_of(engines, None)).await;
+        let mut deployment = engines_of(engines, None);
+        let known = &mut deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        known.as_array_mut().expect("engines have arguments").extend(arguments.iter().map(|&word| word.into()));
+        cluster.apply_object(deployment).await;
         let engines = cluster.ready("app=engine", engines).await;
         Self { cluster, engines, helm: Arc::new(Helm::at(&kubeconfig)) }
     }
