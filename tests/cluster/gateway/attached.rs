@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::envoy_gateway::{self, EnvoyGateway, GATEWAY, PORT, objects};
 use crate::installed::release::{NAME, Release};
 use crate::node::{Cluster, Placed};
-use crate::support::{Connection, Protocol};
+use crate::support::{Connection, Protocol, Reply};
 
 pub const ENGINES: usize = 3;
 pub const REPLICAS: usize = 2;
@@ -111,4 +111,11 @@ impl Attached {
             self.release.cluster.eventually(&format!("{name} is {wanted:?}"), sends).await;
         }
     }
+}
+
+/// The engine that Homing says it picked, and why.
+pub fn picked(reply: &Reply) -> (&str, &str) {
+    let decision = reply.header("x-homing-decision");
+    let told = decision.rsplit_once("picked ").and_then(|(_, told)| told.strip_suffix(')')?.split_once(" ("));
+    told.unwrap_or_else(|| panic!("{decision:?} names no pick"))
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::attached::Attached;
+use super::attached::{Attached, picked};
 use crate::support::prompts::{chat_of_size, chat_stream, with};
 use crate::support::{Connection, Gate, Protocol, body, chat, get, open_files, post, prompt};
 
@@ -28,7 +28,8 @@ async fn events_and_megabytes_pass_and_ids_come_back_and_a_spoofed_destination_i
 async fn events(attached: &Attached, protocol: Protocol) {
     let mut connection = attached.connect(protocol).await;
     let reply = connection.exchange(chat_stream(Some("events"), "short", "hello")).await.ok();
-    assert_eq!((reply.header("content-type"), reply.session()), ("text/event-stream", "events"));
+    assert!(reply.header("content-type").starts_with("text/event-stream"), "{:?}", reply.headers);
+    assert_eq!(reply.session(), "events");
     let text = std::str::from_utf8(&reply.body).expect("events are text");
     let events: Vec<&str> = text.split_terminator("\n\n").collect();
     assert!(events.len() > 5, "{text}");
@@ -54,15 +55,16 @@ async fn megabytes(attached: &Attached, protocol: Protocol) {
     assert!(prompt - cached < 100, "{usage}");
 }
 
+/// Whoever is named, the pick is what happens.
 async fn spoofed(attached: &Attached, protocol: Protocol) {
     let mut connection = attached.connect(protocol).await;
-    let home = connection.exchange(chat(Some("spoofer"), "short", "hello")).await.ok().served_by().to_owned();
-    let engines = &attached.release.engines;
-    let decoy = engines.iter().find(|pod| pod.name != home).expect("there are others");
-    let decoy = format!("{}:8000", decoy.address);
-    let named = |request| with(with(request, "x-gateway-destination-endpoint", &decoy), "x-session-id", "spoofer");
-    for request in [named(get("/v1/models")), named(chat(None, "short", "hello"))] {
-        assert_eq!(connection.exchange(request).await.ok().served_by(), home, "{protocol:?}");
+    for decoy in &attached.release.engines {
+        let decoy = format!("{}:8000", decoy.address);
+        let named = |request| with(with(request, "x-gateway-destination-endpoint", &decoy), "x-session-id", "spoofer");
+        for request in [named(get("/v1/models")), named(chat(None, "short", "hello"))] {
+            let reply = connection.exchange(request).await.ok();
+            assert_eq!(reply.served_by(), picked(&reply).0, "{protocol:?}, {decoy}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ const RATE: u32 = 100;
 
 #[tokio::test]
 async fn a_rolling_update_fails_no_request_and_a_kill_only_what_was_under_way_or_sent_before_it_was_noticed() {
-    let attached = Attached::start(&[], &["drain.windowSeconds=2"]).await;
+    let attached = Attached::start(&[], &[]).await;
     let load = Load::start(attached.address(), RATE).await;
     let replicas = rolling_update(&attached, &load).await;
 
@@ -47,6 +47,10 @@ async fn rolling_update(attached: &Attached, load: &Load) -> Vec<crate::node::Pl
     let only_new = async || (release.cluster.pods(PODS).await.len() == after.len()).then_some(());
     release.cluster.eventually("the old ones have ended", only_new).await;
     load.flows(200).await;
+    let log = release.cluster.log_in(&attached.gateway.namespace, &attached.gateway.proxy.name);
+    for line in log.lines().filter(|line| line.contains("\"response_code\":50")) {
+        eprintln!("{line}");
+    }
     assert_eq!(load.failures(), BTreeMap::new());
     for replica in &after {
         assert!(release.picks(replica).await > 0.0, "{} takes its part", replica.name);

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attached::Attached;
+use super::attached::{Attached, picked};
 use crate::kubernetes::Traffic;
 use crate::node::Placed;
 use crate::support::prompts::chat_stream;
-use crate::support::{Connection, Protocol, Reply, chat, eventually, prompt};
+use crate::support::{Protocol, chat, eventually, prompt};
 
 /// Engines that compute a prompt of 256 KB for some seconds, and keep it.
 const SLOW: [&str; 4] = ["--prefill-tokens-per-second", "10000", "--cache-tokens", "100000"];
@@ -15,8 +15,8 @@ const SLOW: [&str; 4] = ["--prefill-tokens-per-second", "10000", "--cache-tokens
 async fn requests_go_by_session_by_prefix_by_load_and_by_weights_that_change_while_traffic_flows() {
     let attached = Attached::start(&SLOW, &[]).await;
     sessions(&attached).await;
-    prefixes(&attached).await;
     weights(&attached).await;
+    prefixes(&attached).await;
 }
 
 /// New sessions spread, the first request among them, and each returns to its home.
@@ -42,36 +42,28 @@ async fn sessions(attached: &Attached) {
 
 /// A long prompt goes where its beginning is held, unless that one is busy.
 async fn prefixes(attached: &Attached) {
-    // Each replica knows of what it has picked itself: all of them learn of one place.
+    let release = &attached.release;
+    // Each replica knows of what it has picked itself.
+    release.upgrade(&["replicas=1", "config.scorers.prefixLocality.weight=2"]).await;
+    let replica = release.replicas(1).await;
+    attached.sends_to(&replica, &release.engines).await;
     let popular = prompt("popular", 16_000);
     let mut connection = attached.connect(Protocol::Http1).await;
-    let holder = held(&mut connection, &popular).await;
+    let holder = connection.exchange(chat(None, &popular, "a first question")).await.ok().served_by().to_owned();
+    for turn in 0..3 {
+        let reply = connection.exchange(chat(None, &popular, &format!("question {turn}"))).await.ok();
+        assert_eq!((reply.served_by(), picked(&reply)), (holder.as_str(), (holder.as_str(), "prefix")));
+    }
 
     let long = chat_stream(None, &(popular.clone() + &prompt("a-long-document", 256_000)), "summarise");
     let mut other = attached.connect(Protocol::Http1).await;
     let busy = tokio::spawn(async move { other.exchange(long).await });
-    // One replica has booked it; the other sees it on the engine's own page.
-    let reply = eventually("load moves the prompt away", async || {
-        let reply = connection.exchange(chat(None, &popular, "another question")).await.ok();
-        (picked(&reply).1 == "load").then_some(reply)
-    })
-    .await;
-    assert_ne!(reply.served_by(), holder);
+    eventually("the long prompt is booked", async || (release.in_flight(&replica[0]).await > 0).then_some(())).await;
+    let reply = connection.exchange(chat(None, &popular, "another question")).await.ok();
     assert!(!busy.is_finished(), "the long prompt keeps its engine busy");
-    assert_eq!(busy.await.expect("nobody panics").ok().served_by(), holder);
-}
-
-/// Asks until `system` goes to one engine for that it holds it, whichever replica is asked.
-async fn held(connection: &mut Connection, system: &str) -> String {
-    let mut last = Vec::new();
-    eventually("the prompt has a place", async || {
-        let reply = connection.exchange(chat(None, system, "a question")).await.ok();
-        let (engine, reason) = picked(&reply);
-        last.push((engine == reply.served_by() && reason == "prefix").then(|| engine.to_owned()));
-        let recent: BTreeSet<_> = last.iter().rev().take(6).collect();
-        (last.len() > 6 && recent.len() == 1).then(|| last.last().cloned()).flatten().flatten()
-    })
-    .await
+    assert_ne!(reply.served_by(), holder);
+    assert_eq!(picked(&reply).1, "load");
+    assert_eq!(busy.await.expect("nobody panics").ok().served_by(), holder, "its beginning is held there");
 }
 
 /// An upgrade that changes a weight changes picks, and nothing is started anew.
@@ -97,11 +89,4 @@ async fn served(attached: &Attached, traffic: &Traffic, weight: f64) -> BTreeSet
     let from = traffic.count() + 1;
     traffic.flows().await;
     traffic.served_since(from).into_keys().collect()
-}
-
-/// The engine that Homing says it picked, and why.
-fn picked(reply: &Reply) -> (&str, &str) {
-    let decision = reply.header("x-homing-decision");
-    let told = decision.rsplit_once("picked ").and_then(|(_, told)| told.strip_suffix(')')?.split_once(" ("));
-    told.unwrap_or_else(|| panic!("{decision:?} names no pick"))
 }

@@ -32,12 +32,18 @@ impl Release {
         Self::on(Cluster::restricted().await, engines, &[]).await
     }
 
-    /// The same in a cluster that is there, with arguments for the engines.
+    /// The same in a cluster that is there, with flags of the engines and their values.
     pub async fn on(cluster: Cluster, engines: usize, arguments: &[&str]) -> Self {
         let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         let mut deployment = engines_of(engines, None);
-        let known = &mut deployment["spec"]["template"]["spec"]["containers"][0]["args"];
-        known.as_array_mut().expect("engines have arguments").extend(arguments.iter().map(|&word| word.into()));
+        let known = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array_mut();
+        let known = known.expect("engines have arguments");
+        for pair in arguments.chunks(2) {
+            if let Some(at) = known.iter().position(|word| *word == pair[0]) {
+                known.drain(at..at + 2);
+            }
+            known.extend(pair.iter().map(|&word| word.into()));
+        }
         cluster.apply_object(deployment).await;
         let engines = cluster.ready("app=engine", engines).await;
         Self { cluster, engines, helm: Arc::new(Helm::at(&kubeconfig)) }
@@ -99,6 +105,13 @@ impl Release {
         let page = String::from_utf8_lossy(&page.body).into_owned();
         let series = page.lines().filter(|line| line.starts_with("homing_picks_total{"));
         series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
+    /// Requests that a replica has booked.
+    pub async fn in_flight(&self, replica: &Placed) -> u64 {
+        let page = self.cluster.page(&replica.name, ADMIN, "/endpoints").await.ok().json();
+        let endpoints = page.as_array().expect("an array of endpoints").iter();
+        endpoints.filter_map(|endpoint| endpoint["inFlight"].as_u64()).sum()
     }
 
     /// The weight of a scorer that is in force in a replica.
