@@ -4,6 +4,7 @@
 //! the node of processes. [`attached::Attached`] starts all that and is all that most tests need.
 
 mod attached;
+mod engines;
 mod envoy_gateway;
 mod passing;
 mod pickers;

@@ -40,7 +40,7 @@ impl Attached {
         let release = Release::on(cluster, ENGINES, arguments).await;
         let gateway = EnvoyGateway::install(&release, &namespace).await;
         release.install(&[&ATTACH[..], values].concat()).await;
-        let replicas = release.replicas(REPLICAS).await;
+        let replicas = release.replicas(if values.contains(&"replicas=1") { 1 } else { REPLICAS }).await;
         let attached = Self { release, gateway, replicas };
         attached.accepted().await;
         attached.sends_to(&attached.replicas, &attached.release.engines).await;

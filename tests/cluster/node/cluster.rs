@@ -218,7 +218,12 @@ impl Cluster {
 
     /// Kills what a pod runs, as a crash would.
     pub fn kill(&self, pod: &str) {
-        self.keeper.shared.signal(&self.namespace, pod, Signal::KILL);
+        self.signal(pod, Signal::KILL);
+    }
+
+    /// Signals all that a pod runs.
+    pub fn signal(&self, pod: &str, signal: Signal) {
+        self.keeper.shared.signal(&self.namespace, pod, signal);
     }
 
     /// What a pod has said so far, over all its restarts; it may be gone by now.
