@@ -51,7 +51,7 @@ lint: lint-rust python ## check format, lints, docs, dependencies, scripts and t
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
 	@for script in $(wildcard scripts/parts/[a-z]*) .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
 	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py
-	@helm="$$(scripts/parts/helm)" && "$$helm" lint --strict --quiet --set pool.name=pool charts/homing
+	@helm="$$(scripts/parts/helm)" && "$$helm" lint --strict --quiet --set image.repository=homing --set pool.name=pool charts/homing
 
 lint-rust: rust ## check format, lints and docs of the Rust code only
 	@cargo fmt --check

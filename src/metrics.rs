@@ -140,6 +140,8 @@ pub struct Metrics {
     pub served_elsewhere: Counter,
     /// Reads of the configuration, from its file or its ConfigMap.
     pub config_reloads: Counters<Taken>,
+    /// 1 while the last read of the configuration was good, or nothing was to be read; 0 after a bad one.
+    pub config_good: Gauge,
     /// Reads of the endpoints file.
     pub endpoints_reloads: Counters<Taken>,
     /// Reads of the certificate's files.
@@ -267,6 +269,11 @@ impl Metrics {
             },
             served_elsewhere: counter(r, "served_elsewhere", "Requests that another endpoint served than was picked"),
             config_reloads: Counters::new(r, "config_reloads", "Reads of the configuration", "outcome", &taken),
+            config_good: {
+                let good = gauge(r, "config_good", "Whether the last read of the configuration was good");
+                good.set(1);
+                good
+            },
             endpoints_reloads: Counters::new(r, "endpoints_reloads", "Reads of the endpoints", "outcome", &taken),
             certificate_reloads: Counters::new(r, "certificate_reloads", "Reads of the certificate", "outcome", &taken),
             certificate_expiry: {

@@ -75,9 +75,10 @@ fn the_schema_knows_each_value_and_no_other() {
         let names: BTreeSet<&String> = fields(value).map(|(name, _)| name).collect();
         let lacking: Vec<_> = names.difference(&known).collect();
         assert!(lacking.is_empty(), "the schema lacks {lacking:?} of {path:?}");
-        // Probes and issuers may have more fields than the values give them; `global` belongs to Helm.
+        // Probes and issuers may have more fields than the values give them; `global` and `enabled` belong to Helm.
         let open = path.ends_with("Probe") || path.ends_with("issuerRef");
-        let more: Vec<_> = known.difference(&names).filter(|name| !open && **name != "global").collect();
+        let more: Vec<_> =
+            known.difference(&names).filter(|name| !open && !["global", "enabled"].contains(&name.as_str())).collect();
         assert!(more.is_empty(), "the values lack {more:?} of {path:?}");
         fields(value).for_each(|(name, value)| compare(&under(path, name), &schema["properties"][name], value));
     }

@@ -59,8 +59,7 @@ fn check_config(text: &str) -> Result<Lines, ConfigError> {
 fn check_endpoints(text: &str) -> Result<Lines, ConfigError> {
     let endpoints = endpoints_file::parse(text)?;
     let line = |endpoint: &Endpoint| {
-        let Endpoint { identity: _, name, address, labels: _, weight, draining, ready: _, outdated: _, http2: _ } =
-            endpoint;
+        let Endpoint { identity: _, name, address, weight, draining, ready: _, outdated: _, http2: _ } = endpoint;
         let draining = if *draining { ", draining" } else { "" };
         format!("{name}: {address}, weight {weight}{draining}")
     };

@@ -49,13 +49,18 @@ fn filter(directives: &str) -> anyhow::Result<EnvFilter> {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(directives);
     // Its cause says the same again.
     let filter = filter.map_err(|error| anyhow!("HOMING_LOG: {error}"))?;
-    if directives.contains("kube") {
-        return Ok(filter);
-    }
-    // They repeat each failure of a watch, which `homing::sources` says once and in words.
-    ["kube_client=off", "kube_runtime=off"]
-        .iter()
-        .try_fold(filter, |filter, quiet| Ok(filter.add_directive(quiet.parse()?)))
+    quiet(directives).try_fold(filter, |filter, target| Ok(filter.add_directive(format!("{target}=off").parse()?)))
+}
+
+/// Targets that repeat each failure of a watch, which `homing::sources` says once and in words; not those that the
+/// directives name, by a beginning at least.
+fn quiet(directives: &str) -> impl Iterator<Item = &'static str> {
+    let targets: Vec<&str> =
+        directives.split(',').filter_map(|directive| directive.trim().split(['=', '[']).next()).collect();
+    ["kube_client", "kube_runtime"].into_iter().filter(move |quiet| {
+        let names = |target: &&str| !target.is_empty() && (quiet.starts_with(*target) || target.starts_with(quiet));
+        !targets.iter().any(names)
+    })
 }
 
 /// A bare word that is no level: the filter would take it for a target and stay silent about everything else.
@@ -78,6 +83,19 @@ mod tests {
             assert!(causes.windows(2).all(|two| two[0] != two[1]), "{text}");
         }
         assert!(filter("homing=loud").is_err());
+    }
+
+    #[test]
+    fn the_kubernetes_client_is_silent_unless_it_is_named() {
+        for (directives, silent) in [
+            ("", "kube_client kube_runtime"),
+            ("debug,homing::sources::kubernetes=trace", "kube_client kube_runtime"),
+            ("info, kube_client=debug", "kube_runtime"),
+            ("kube_runtime::watcher=debug", "kube_client"),
+            ("kube=debug", ""),
+        ] {
+            assert_eq!(quiet(directives).collect::<Vec<_>>().join(" "), silent, "{directives}");
+        }
     }
 
     #[test]

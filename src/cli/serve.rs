@@ -6,6 +6,8 @@ mod endpoints;
 mod inspect;
 mod pages;
 mod pods;
+mod scraping;
+mod vital;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroUsize;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 use tonic::service::Routes;
 
@@ -31,6 +34,7 @@ use crate::sources::kubernetes::Cluster;
 use crate::state::{Member, PoolReader, PrefixIndex, pool};
 
 use self::inspect::LastRead;
+use self::vital::vital;
 use super::logging::{self, LogFormat};
 use super::source::SourceArgs;
 
@@ -121,7 +125,7 @@ pub struct Args {
 /// Serves until SIGTERM or SIGINT; `foreign` are flags of other pickers that were passed over.
 ///
 /// # Errors
-/// A file cannot be read, a port cannot be opened, or a thread of the data side ended.
+/// A file cannot be read, a port cannot be opened, a thread of the data side ended, or a task that must go on panicked.
 pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
     logging::init(args.log_format)?;
     for flag in foreign {
@@ -160,7 +164,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         threads,
         log_format: _,
     } = args;
-    let signals = drain::signals()?;
+    let mut signals = drain::signals()?;
     let readiness = Readiness::default();
     let starting = readiness.block("start");
     let metrics = Arc::new(Metrics::new());
@@ -171,34 +175,25 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
+    let (vital, panicked) = vital();
     let last_read = Arc::<LastRead>::default();
     let reads = config::Reads::new(&metrics, &last_read);
-    let config = config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads).await?;
+    let (config, first_read) =
+        config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads, &vital).await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     let name = source.pool_name(cluster.as_ref());
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
     let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
-    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness).await?;
-    tokio::spawn(ask_engines(pool, config.clone(), Arc::clone(&picker)));
 
-    let acceptor = if secure_serving {
-        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics).await?)
-    } else {
-        None
-    };
+    // Probes are answered before anybody is asked who may be silent; readiness is held back meanwhile.
     let port = |name, flag, number| Port { name, flag, number };
     let grpc = listen::bind(bind, port("grpc", "--grpc-port", grpc_port)).await?;
     let health = listen::bind(bind, port("health", "--grpc-health-port", grpc_health_port)).await?;
     let scraped = listen::bind(bind, port("metrics", "--metrics-port", metrics_port)).await?;
     let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let admin = listen::bind(loopback, port("admin", "--admin-port", admin_port)).await?;
-
-    let options = Options { explain_header, clear_route_cache };
-    let routes =
-        Routes::new(ExtProc::new(Arc::clone(&picker), options).into_server()).add_service(health::service(&readiness));
-    let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
-    tokio::spawn({
+    vital.spawn("the health port", {
         let readiness = readiness.clone();
         async move {
             if let Err(error) = health::serve(health, &readiness).await {
@@ -206,15 +201,33 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
     });
-    tokio::spawn(http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
-    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config, last_read));
-    tokio::spawn(http::serve_with_grpc(admin, pages::admin(picker), inspected));
+    vital.spawn("the metrics port", http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
+    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config.clone(), last_read));
+    vital.spawn("the admin port", http::serve_with_grpc(admin, pages::admin(Arc::clone(&picker)), inspected));
+
+    // Nobody is served by a configuration that the next moment replaces.
+    tokio::select! {
+        () = first_read => {}
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    }
+    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness, &vital).await?;
+    scraping::start(ask_engines(pool, config, Arc::clone(&picker)))?;
+
+    let acceptor = if secure_serving {
+        Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics, &vital).await?)
+    } else {
+        None
+    };
+    let options = Options { explain_header, clear_route_cache };
+    let routes = Routes::new(ExtProc::new(picker, options).into_server()).add_service(health::service(&readiness));
+    let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
 
     drop(starting);
     tokio::spawn(say_when_ready(readiness.clone()));
     let plan = Plan { window: drain_window, timeout: drain_timeout };
-    drain::run(runtimes, grpc, &readiness, plan, signals).await?;
-    Ok(ExitCode::SUCCESS)
+    // Streams end as they do for a signal, and the exit code says that something was wrong.
+    drain::run(runtimes, grpc, &readiness, plan, stream::select(signals, panicked.as_signal())).await?;
+    panicked.first().map_or(Ok(ExitCode::SUCCESS), |dead| Err(dead.into()))
 }
 
 /// Logs when the process becomes ready, and what it waits for until then.

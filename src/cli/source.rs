@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::ArgGroup;
+use clap::{ArgGroup, ValueEnum};
 
 use crate::sources::kubernetes::{Cluster, Members, Spec, parse_ports, parse_selector};
 
@@ -35,6 +35,21 @@ pub struct SourceArgs {
     /// Without an InferencePool: the 1 to 8 ports on which the engines of such a pod listen, as in 8000,8001.
     #[arg(long, value_name = "PORTS", value_parser = Ports::parse, requires = "endpoint_selector")]
     endpoint_target_ports: Option<Ports>,
+
+    /// Without an InferencePool: what the engines of such a pod speak on these ports [default: http].
+    #[arg(long, value_name = "PROTOCOL", requires = "endpoint_selector")]
+    endpoint_app_protocol: Option<AppProtocol>,
+}
+
+/// What an engine speaks, by the names of a pool's `appProtocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AppProtocol {
+    /// HTTP/1.
+    #[value(name = "http")]
+    Http,
+    /// HTTP/2 without TLS.
+    #[value(name = "kubernetes.io/h2c")]
+    H2c,
 }
 
 /// A list that is one value of its flag.
@@ -59,13 +74,20 @@ pub enum Source {
 impl SourceArgs {
     /// The one source that the flags name.
     pub fn source(&self) -> Source {
-        let Self { endpoints_file, pool_name, pool_namespace: _, endpoint_selector, endpoint_target_ports } =
-            self.clone();
+        let Self {
+            endpoints_file,
+            pool_name,
+            pool_namespace: _,
+            endpoint_selector,
+            endpoint_target_ports,
+            endpoint_app_protocol,
+        } = self.clone();
+        let http2 = endpoint_app_protocol == Some(AppProtocol::H2c);
         let file = endpoints_file.map(Source::File);
         let pool = pool_name.map(|name| Source::Cluster(Members::Pool(name)));
         let pods = endpoint_selector
             .zip(endpoint_target_ports)
-            .map(|(selector, Ports(ports))| Source::Cluster(Members::Pods(Spec { selector, ports, http2: false })));
+            .map(|(selector, Ports(ports))| Source::Cluster(Members::Pods(Spec { selector, ports, http2 })));
         file.or(pool).or(pods).expect("the command line was refused without exactly one source")
     }
 
@@ -120,6 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn what_selected_pods_speak_is_told_by_the_names_of_a_pool() {
+        for (protocol, http2) in [
+            ("", false),
+            (" --endpoint-app-protocol http", false),
+            (" --endpoint-app-protocol=kubernetes.io/h2c", true),
+        ] {
+            let selected = source(&format!("--endpoint-selector=app=llama --endpoint-target-ports 8000{protocol}"));
+            let Ok(Source::Cluster(Members::Pods(spec))) = selected else { panic!("{selected:?}") };
+            assert_eq!(spec.http2, http2, "{protocol}");
+        }
+    }
+
+    #[test]
     fn none_or_several_are_an_error_that_names_the_flags() {
         for line in ["", "--pool-namespace n"] {
             let error = source(line).expect_err(line);
@@ -132,7 +167,12 @@ mod tests {
             ("--pool-name p --endpoint-selector app=llama", "cannot be used with"),
             ("--endpoint-selector app=llama", "--endpoint-target-ports"),
             ("--endpoint-target-ports 8000", "--endpoint-selector"),
+            ("--pool-name p --endpoint-app-protocol http", "--endpoint-selector"),
             ("--endpoint-selector app --endpoint-target-ports 8000", "key=value"),
+            (
+                "--endpoint-selector app=llama --endpoint-target-ports 80 --endpoint-app-protocol h2",
+                "kubernetes.io/h2c",
+            ),
             ("--endpoint-selector app=llama --endpoint-target-ports http", "8000,8001"),
         ] {
             let error = source(line).expect_err(line);

@@ -1,6 +1,5 @@
 //! An endpoint: one `ip:port` of the pool that can serve a request.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -25,8 +24,6 @@ pub struct Endpoint {
     pub name: Arc<str>,
     /// Where requests go; printed as `ip:port` or `[v6]:port` in the destination header.
     pub address: SocketAddr,
-    /// Labels, for people and for filters; shared by the ports of a pod.
-    pub labels: Arc<BTreeMap<String, String>>,
     /// Its share relative to the others: divides its cost and enters rendezvous. 0 or less takes it out.
     pub weight: f64,
     /// Takes no new sessions, keeps those that it has.
@@ -48,7 +45,6 @@ impl Endpoint {
             identity: format!("{name}/{address}").into(),
             name: name.into(),
             address,
-            labels: Arc::default(),
             weight: 1.0,
             draining: false,
             ready: true,

@@ -1,4 +1,4 @@
-//! The lowest cost wins; near-ties go to the less busy, then to rendezvous.
+//! The lowest cost wins; near-ties go to those that stay, then to the less busy, then to rendezvous.
 
 use crate::model::{Charges, EXPLAINED};
 
@@ -39,7 +39,8 @@ pub fn pick(scorers: &Scorers, context: &PickContext<'_>, scratch: &mut Vec<Scor
         let cost = (charges.sum() + candidate.penalty) / candidate.weight;
         Scored { candidate: index, cost, charges }
     }));
-    let winner = winner(context, scorers.block_cost(context.block_tokens), scratch)?;
+    let shuns_outdated = context.seeks_home && scorers.shun_outdated();
+    let winner = winner(context, scorers.block_cost(context.block_tokens), shuns_outdated, scratch)?;
     Some(Pick { best: best(scratch, winner) })
 }
 
@@ -55,7 +56,7 @@ pub fn least_loaded(context: &PickContext<'_>) -> Option<Pick> {
     Some(Pick { best })
 }
 
-fn winner(context: &PickContext<'_>, block_cost: f64, scored: &[Scored]) -> Option<Scored> {
+fn winner(context: &PickContext<'_>, block_cost: f64, shuns_outdated: bool, scored: &[Scored]) -> Option<Scored> {
     let candidate = |scored: &Scored| &context.candidates[scored.candidate];
     let lowest = scored.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
     let penalty = candidate(lowest).penalty;
@@ -67,8 +68,11 @@ fn winner(context: &PickContext<'_>, block_cost: f64, scored: &[Scored]) -> Opti
             scored.cost <= near && its <= penalty
         })
     };
-    let fewest = tied().map(|scored| candidate(scored).in_flight).min()?;
+    // The charge on an outdated endpoint is lost in a near-tie of dear requests, so there it decides by itself.
+    let shunned = |scored: &Scored| shuns_outdated && candidate(scored).is_outdated;
+    let (all_shunned, fewest) = tied().map(|scored| (shunned(scored), candidate(scored).in_flight)).min()?;
     tied()
+        .filter(|scored| shunned(scored) == all_shunned)
         .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest))
         .map(|scored| (candidate(scored).is_parents_home, rendezvous_score(context, candidate(scored)), scored))
         .max_by(|(first, a, _), (second, b, _)| first.cmp(second).then(a.total_cmp(b)))

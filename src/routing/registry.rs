@@ -14,6 +14,8 @@ pub struct Scorers {
     uncached_token_cost: f64,
     /// What a missing LoRA adapter costs, in tokens.
     adapter_cost: f64,
+    /// What an outdated endpoint costs a session that needs a home, in tokens.
+    outdated_cost: f64,
 }
 
 impl Scorers {
@@ -21,7 +23,8 @@ impl Scorers {
     pub fn new(config: &ScorersConfig) -> Self {
         let scorers = ScorerKind::ALL.into_iter().map(|kind| (kind, build(kind, config))).collect();
         let adapter_cost = config.adapter_locality.weight * config.adapter_locality.load_tokens;
-        Self { scorers, uncached_token_cost: config.prefix_locality.weight, adapter_cost }
+        let outdated_cost = config.session_affinity.weight * config.session_affinity.outdated_tokens;
+        Self { scorers, uncached_token_cost: config.prefix_locality.weight, adapter_cost, outdated_cost }
     }
 
     /// What each scorer charges for `candidate`, in tokens.
@@ -36,6 +39,11 @@ impl Scorers {
     /// Tokens that one missing block of `block_tokens` costs: the grain of a near-tie.
     pub fn block_cost(&self, block_tokens: f64) -> f64 {
         self.uncached_token_cost * block_tokens
+    }
+
+    /// Whether an outdated endpoint is worse at all for a session that needs a home.
+    pub fn shun_outdated(&self) -> bool {
+        self.outdated_cost > 0.0
     }
 
     /// Whether the body of a request can change a pick at all, where its model may be a LoRA adapter or cannot be.
@@ -54,7 +62,7 @@ impl Scorers {
             }
         }
         let scorers: Vec<(_, Box<dyn Scorer>)> = vec![(ScorerKind::QueueDepth, Box::new(Panics))];
-        Self { scorers, uncached_token_cost: 2.0, adapter_cost: 0.0 }
+        Self { scorers, uncached_token_cost: 2.0, adapter_cost: 0.0, outdated_cost: 0.0 }
     }
 }
 

@@ -62,6 +62,10 @@ impl Readiness {
 
 impl Drop for BlockReady {
     fn drop(&mut self) {
+        // A task that dies has not finished what it held readiness back for.
+        if std::thread::panicking() {
+            return;
+        }
         self.readiness.0.send_modify(|state| {
             if let Some(at) = state.pending.iter().position(|name| *name == self.name) {
                 state.pending.remove(at);
@@ -113,6 +117,17 @@ mod tests {
         assert_eq!(readiness.state().to_string(), "waiting for endpoints");
         drop(other);
         assert!(readiness.state().is_ready());
+    }
+
+    #[test]
+    fn a_guard_that_dies_in_a_panic_is_no_readiness() {
+        let readiness = Readiness::default();
+        let guard = readiness.block("endpoints");
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _guard = guard;
+            panic!("on purpose");
+        }));
+        assert!(died.is_err() && !readiness.state().is_ready());
     }
 
     #[test]

@@ -27,6 +27,7 @@ struct Entry {
     name: String,
     address: String,
     port: i64,
+    /// For people; nothing here reads them.
     #[serde(default)]
     labels: BTreeMap<String, String>,
     #[serde(default = "neutral")]
@@ -74,7 +75,7 @@ pub fn parse(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
 }
 
 fn checked(entry: Entry, note: &mut impl FnMut(&str, String)) -> Option<Endpoint> {
-    let Entry { name, address, port, labels, weight, drain } = entry;
+    let Entry { name, address, port, labels: _, weight, drain } = entry;
     let mut good = true;
     let mut note = |field: &str, message| {
         good = false;
@@ -108,7 +109,7 @@ fn checked(entry: Entry, note: &mut impl FnMut(&str, String)) -> Option<Endpoint
         note("weight", format!("is {weight}, must be a finite number; 0 takes the endpoint out"));
     }
     let (Ok(ip), Some(port), true) = (ip, number, good) else { return None };
-    Some(Endpoint { labels: labels.into(), weight, draining: drain, ..Endpoint::new(&name, SocketAddr::new(ip, port)) })
+    Some(Endpoint { weight, draining: drain, ..Endpoint::new(&name, SocketAddr::new(ip, port)) })
 }
 
 /// Shows all names that are valid; see [`Document::read`].

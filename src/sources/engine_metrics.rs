@@ -10,6 +10,8 @@ mod scrape;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -29,7 +31,7 @@ pub struct Target {
     pub id: EndpointId,
     /// Where it listens.
     pub address: SocketAddr,
-    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1.
+    /// Whether it speaks HTTP/2 without TLS instead of HTTP/1 there.
     pub http2: bool,
 }
 
@@ -65,6 +67,7 @@ impl Drop for Asking {
 }
 
 /// Asks every target once an interval and hands each outcome to `report`; follows both inputs live.
+/// The interval is longer where there are so many targets that a second would see more than 1,000 questions.
 ///
 /// Returns when the sender of the targets is gone. Dropping the future ends all its tasks.
 pub async fn run<F>(mut targets: watch::Receiver<Vec<Target>>, config: ConfigReader, report: F)
@@ -72,14 +75,16 @@ where
     F: Fn(Scrape) + Clone + Send + 'static,
 {
     let scraper = Scraper::new();
+    let engines = Arc::<AtomicUsize>::default();
     let mut asking: HashMap<EndpointId, (Target, Asking)> = HashMap::new();
     loop {
         let wanted = targets.borrow_and_update().clone();
+        engines.store(wanted.len(), Relaxed);
         let still: HashSet<Target> = wanted.iter().copied().collect();
         asking.retain(|_, (target, _)| still.contains(target));
         for target in wanted {
             asking.entry(target.id).or_insert_with(|| {
-                let task = ask::ask(target, scraper.clone(), config.clone(), report.clone());
+                let task = ask::ask(target, Arc::clone(&engines), scraper.clone(), config.clone(), report.clone());
                 (target, Asking(tokio::spawn(task)))
             });
         }

@@ -3,6 +3,8 @@
 //! A source replaces the endpoints through [`PoolWriter::replace`]; picks read [`PoolReader::load`].
 //! Load and blocks hang on the member and survive snapshots as long as the endpoint's identity does.
 
+mod sweep;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use crate::model::{Endpoint, EndpointId};
 
 use super::load::LoadCell;
 use super::prefix::{Lane, PrefixIndex};
+use sweep::Sweeps;
 
 /// An endpoint with what is remembered of it.
 #[derive(Clone, Debug)]
@@ -54,7 +57,9 @@ pub struct PoolWriter {
     snapshot: Arc<ArcSwap<PoolSnapshot>>,
     version: watch::Sender<u64>,
     index: Arc<PrefixIndex>,
+    /// Slots that nobody holds, and that hold no block.
     free: Vec<u32>,
+    sweeps: Sweeps,
     generation: u32,
 }
 
@@ -62,8 +67,14 @@ pub struct PoolWriter {
 pub fn pool(index: Arc<PrefixIndex>) -> (PoolReader, PoolWriter) {
     let snapshot = Arc::new(ArcSwap::from_pointee(PoolSnapshot::default()));
     let (sender, receiver) = watch::channel(0);
-    let writer =
-        PoolWriter { snapshot: Arc::clone(&snapshot), version: sender, index, free: Vec::new(), generation: 0 };
+    let writer = PoolWriter {
+        snapshot: Arc::clone(&snapshot),
+        version: sender,
+        index,
+        free: Vec::new(),
+        sweeps: Sweeps::default(),
+        generation: 0,
+    };
     (PoolReader { snapshot, version: receiver }, writer)
 }
 
@@ -86,7 +97,7 @@ impl PoolSnapshot {
         self.members.get(place as usize).filter(|member| member.id == id)
     }
 
-    /// The member at this address.
+    /// The member at this address; of two, the one that is ready.
     pub fn at(&self, address: SocketAddr) -> Option<&Member> {
         self.members.get(*self.addresses.get(&address)? as usize)
     }
@@ -114,7 +125,7 @@ impl PoolWriter {
     /// Publishes `endpoints` as the whole pool.
     ///
     /// An endpoint with the identity of a present one keeps its id, load and blocks; the blocks of one that
-    /// is gone are forgotten.
+    /// is gone are forgotten after the new pool is seen, and then its slot is free.
     pub fn replace(&mut self, endpoints: Vec<Endpoint>) {
         let old = self.snapshot.load_full();
         let mut known: HashMap<Arc<str>, &Member> =
@@ -122,17 +133,14 @@ impl PoolWriter {
         let mut members = Vec::with_capacity(endpoints.len());
         let mut slots = vec![None; old.slots.len()];
         let mut arrivals = Vec::new();
+        self.free.extend(self.sweeps.freed());
         for endpoint in endpoints {
             match known.remove(&endpoint.identity) {
                 Some(member) => members.push(member.clone().describing(endpoint)),
                 None => arrivals.push(endpoint),
             }
         }
-        for gone in known.into_values() {
-            // Before its slot is given away, so that nobody finds its blocks under another's name.
-            self.index.forget(&gone.lane, true);
-            self.free.push(gone.id.slot);
-        }
+        let gone = known.into_values().map(|gone| Arc::clone(&gone.lane)).collect();
         for endpoint in arrivals {
             let id = self.next_id(&mut slots);
             members.push(Member::new(id, endpoint));
@@ -140,10 +148,16 @@ impl PoolWriter {
         let mut addresses = HashMap::default();
         for (place, member) in (0u32..).zip(&members) {
             slots[member.id.slot as usize] = Some(place);
-            addresses.insert(member.endpoint.address, place);
+            // One that is away may have lost its address to another by now.
+            if member.endpoint.ready {
+                addresses.insert(member.endpoint.address, place);
+            } else {
+                addresses.entry(member.endpoint.address).or_insert(place);
+            }
         }
         self.snapshot.store(Arc::new(PoolSnapshot { members, slots, addresses }));
         self.version.send_modify(|version| *version += 1);
+        self.sweeps.start(&self.index, gone);
     }
 
     fn next_id(&mut self, slots: &mut Vec<Option<u32>>) -> EndpointId {
@@ -184,6 +198,7 @@ impl Member {
 mod tests {
     use super::*;
     use crate::state::Booking;
+    use crate::state::prefix::PrefixScratch;
     use proptest::prelude::*;
     use std::time::Instant;
 
@@ -210,10 +225,53 @@ mod tests {
         let (reader, mut writer) = pool(Arc::default());
         writer.replace(vec![endpoint("a")]);
         let old = reader.load().members()[0].id;
+        writer.replace(vec![]);
+        writer.free = writer.sweeps.wait();
         writer.replace(vec![endpoint("b")]);
         let pool = reader.load();
         assert!(pool.get(old).is_none());
         assert_eq!(pool.members()[0].id.slot, old.slot);
+    }
+
+    #[test]
+    fn a_new_pool_is_seen_before_the_blocks_of_who_left_are_forgotten_and_until_then_their_slot_is_nobodys() {
+        let index = Arc::<PrefixIndex>::default();
+        let (reader, mut writer) = pool(Arc::clone(&index));
+        writer.replace(vec![endpoint("a")]);
+        let old = reader.load().members()[0].clone();
+        let chain: Vec<u64> = (0..100_000).collect();
+        index.record(&old.lane, &chain, chain.len());
+        let depths = || {
+            let mut depths = [0; 2];
+            index.depths(&chain, &mut depths, &mut PrefixScratch::default());
+            depths
+        };
+        // While somebody holds the lane, nothing of it can be forgotten.
+        let held = old.lane.hold();
+        writer.replace(vec![endpoint("b")]);
+        let new = reader.load().members()[0].id;
+        assert_ne!(new.slot, old.id.slot);
+        assert_eq!((reader.load().get(old.id).is_none(), depths()), (true, [100_000, 0]));
+        drop(held);
+        writer.free = writer.sweeps.wait();
+        assert_eq!((old.lane.is_empty(), depths()), (true, [0, 0]));
+        writer.replace(vec![endpoint("b"), endpoint("c")]);
+        assert_eq!(reader.load().members()[1].id.slot, old.id.slot);
+    }
+
+    #[test]
+    fn an_address_is_that_of_who_is_ready_there_and_else_of_who_is_away() {
+        let (reader, mut writer) = pool(Arc::default());
+        let away = || Endpoint { ready: false, ..endpoint("away") };
+        let at = || reader.load().at(endpoint("").address).map(|member| member.endpoint.name.to_string());
+        for (pool, name) in [
+            (vec![away(), endpoint("ready")], "ready"),
+            (vec![endpoint("ready"), away()], "ready"),
+            (vec![away()], "away"),
+        ] {
+            writer.replace(pool);
+            assert_eq!(at().as_deref(), Some(name));
+        }
     }
 
     proptest! {
@@ -222,6 +280,8 @@ mod tests {
             let (reader, mut writer) = pool(Arc::default());
             for names in steps {
                 writer.replace(names.iter().map(|name| endpoint(&name.to_string())).collect());
+                let swept = writer.sweeps.wait();
+                writer.free.extend(swept);
                 let pool = reader.load();
                 prop_assert_eq!(pool.members().len(), names.len());
                 for member in pool.members() {

@@ -2,11 +2,17 @@
 //! refuses with words, and what it installs it takes away again.
 
 mod accepted;
+mod alerts;
 mod defaults;
+mod gateways;
 pub mod helm;
 mod lifecycle;
 mod matrix;
+mod names;
+mod network;
+mod nulls;
 mod refusals;
 mod running;
 pub mod site;
+mod umbrella;
 mod words;

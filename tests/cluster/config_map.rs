@@ -10,17 +10,17 @@ use crate::support::files::config_document;
 use crate::support::{Homing, eventually};
 
 /// A configuration in which nothing but the weight of the queue is said.
-fn weight(weight: f64) -> Value {
+pub fn weight(weight: f64) -> Value {
     json!({"config.yaml": config_document(&format!("scorers: {{queueDepth: {{weight: {weight}}}}}"))})
 }
 
 /// The weight that is in force.
-async fn in_force(homing: &Homing) -> f64 {
+pub async fn in_force(homing: &Homing) -> f64 {
     let config = homing.page("admin", "/config").await.ok().json();
     config["scorers"]["queueDepth"]["weight"].as_f64().expect("a weight")
 }
 
-async fn comes_into_force(homing: &Homing, wanted: f64) {
+pub async fn comes_into_force(homing: &Homing, wanted: f64) {
     eventually(&format!("the weight is {wanted}"), async || (in_force(homing).await == wanted).then_some(())).await;
 }
 
@@ -103,6 +103,20 @@ async fn a_configmap_that_is_deleted_or_lacks_its_key_keeps_the_last_good_config
 }
 
 #[tokio::test]
+async fn an_event_that_may_not_be_written_yet_is_written_once_it_may_be() {
+    let mut world = world(weight(3.0), &[]).await;
+    world.site.namespace.forbid("events").await;
+    world.site.namespace.configure(json!({"config.yaml": "scorers: {queueDept: {}}"})).await;
+    let refused = |line: &Value| {
+        line["message"].as_str().is_some_and(|message| message.contains("Event on the ConfigMap could not be written"))
+    };
+    world.homing.says("the Event is refused", 0, refused).await;
+    world.site.namespace.apply_rbac().await;
+    let event = world.site.namespace.events(1).await.remove(0);
+    assert_eq!(event.reason.as_deref(), Some("InvalidConfiguration"));
+}
+
+#[tokio::test]
 async fn the_key_of_the_document_can_be_named() {
     let mut site = Site::new(ControlPlane::shared().await).await;
     site.namespace.pool(POOL, "engine", &[PORT]).await;
@@ -138,7 +152,28 @@ async fn a_configmap_that_may_not_be_read_falls_back_to_the_file() {
 
     site.namespace.apply_rbac().await;
     comes_into_force(&homing, 3.0).await;
+    // Then the file says nothing any more: not even a good read of it is counted.
     write(8.0);
-    site.namespace.configure(weight(4.0)).await;
-    comes_into_force(&homing, 4.0).await;
+    let good_reads = "homing_config_reloads_total{outcome=\"good\"}";
+    let before = homing.count(good_reads).await;
+    for edit in 1..=10 {
+        site.namespace.configure(weight(3.0 + f64::from(edit))).await;
+        comes_into_force(&homing, 3.0 + f64::from(edit)).await;
+    }
+    assert_eq!(homing.count(good_reads).await, before + 10);
+}
+
+#[tokio::test]
+async fn a_homing_that_starts_with_a_bad_document_takes_its_file_and_says_that_this_is_not_good() {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let file = folder.path().join("config.yaml");
+    let document = weight(6.0);
+    fs::write(&file, document["config.yaml"].as_str().expect("a document")).expect("the folder takes files");
+    let file = file.to_str().expect("a plain path");
+    let world = world(json!({"config.yaml": "scorers: {queueDept: {}}"}), &["--config-file", file]).await;
+    assert_eq!(in_force(&world.homing).await, 6.0);
+    assert_eq!(world.homing.metric("homing_config_good").await, Some(0.0));
+    world.site.namespace.configure(weight(3.0)).await;
+    comes_into_force(&world.homing, 3.0).await;
+    assert_eq!(world.homing.metric("homing_config_good").await, Some(1.0));
 }

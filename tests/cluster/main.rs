@@ -20,6 +20,7 @@ mod permissions;
 mod pods;
 mod pool;
 mod scale;
+mod silent;
 #[allow(dead_code, unused_imports, reason = "what other test binaries need of it")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::kubernetes::{ControlPlane, PORT, Traffic, World, endpoints};
+use crate::kubernetes::{ControlPlane, POOL, PORT, PodOf, Traffic, World, endpoints};
 use crate::support::eventually;
 
 /// How long the API server is away; `make test-long` has it away for longer.
@@ -72,6 +72,57 @@ async fn permissions_that_are_taken_away_cost_nothing_but_news() {
     world.serves(&["r1", "r2", "r3"]).await;
     up(&world, "pods").await;
     traffic.ends_well();
+}
+
+#[tokio::test]
+async fn a_pod_that_was_not_ready_when_the_api_server_went_loses_no_session() {
+    let mut plane = ControlPlane::start().await.with_crds().await;
+    let mut world = World::on(&plane, 3, &["--ready-grace", "4s"]).await;
+    let home = world.chat(Some("s-1"), "short").await.ok().served_by().to_owned();
+    world.site.report(&home, |pod| pod.ready = false).await;
+    eventually("it is out", async || {
+        let found = endpoints(&world.homing).await;
+        found.iter().any(|endpoint| endpoint["name"] == *home && endpoint["ready"] == false).then_some(())
+    })
+    .await;
+    plane.kill_server();
+    down(&world, "pods").await;
+    let away = tokio::time::sleep(outage());
+    tokio::pin!(away);
+    while !away.is_elapsed() {
+        assert_eq!(endpoints(&world.homing).await.len(), 3, "nobody knows whether it is ready again");
+        tokio::select! {
+            () = &mut away => {}
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    }
+    plane.start_server().await;
+    world.site.report(&home, |pod| pod.ready = true).await;
+    world.serves(&["r1", "r2", "r3"]).await;
+    assert_eq!(world.chat(Some("s-1"), "short").await.ok().served_by(), home);
+    assert_eq!(world.homing.decision().await.reason, "session");
+}
+
+#[tokio::test]
+async fn a_pool_that_was_edited_or_made_anew_after_an_outage_is_followed() {
+    let mut plane = ControlPlane::start().await.with_crds().await;
+    let mut world = World::on(&plane, 1, &[]).await;
+    let address = world.site.address(2);
+    world.site.add_pod(PodOf { app: "green", ..PodOf::new("g1", address) }, &[PORT]).await;
+    plane.kill_server();
+    down(&world, "pods").await;
+    plane.start_server().await;
+    world.site.namespace.pool(POOL, "green", &[PORT]).await;
+    world.serves(&["g1"]).await;
+    assert_eq!(world.served_by().await, "g1");
+
+    plane.kill_server();
+    down(&world, "pods").await;
+    plane.start_server().await;
+    world.site.namespace.delete_pool(POOL).await;
+    world.site.namespace.pool(POOL, "engine", &[PORT]).await;
+    world.serves(&["r1"]).await;
+    assert_eq!(world.served_by().await, "r1");
 }
 
 async fn down(world: &World, watch: &str) {

@@ -50,6 +50,7 @@ async fn a_pool_that_is_deleted_refuses_and_serves_again_when_it_is_there_again(
     let named = format!("waiting for InferencePool {}/{POOL}", world.site.namespace.name);
     assert_eq!((status, text.trim()), (StatusCode::SERVICE_UNAVAILABLE, named.as_str()));
     assert_eq!(world.homing.page("metrics", "/healthz").await.status, StatusCode::OK, "and it is alive");
+    assert_eq!(watch_up(&world.homing, "pods").await, None, "there is nothing to watch");
 
     world.site.namespace.pool(POOL, "engine", &[PORT]).await;
     world.serves(&["r1", "r2"]).await;
@@ -65,8 +66,11 @@ async fn what_is_missing_is_named_and_once_it_is_there_homing_is_ready() {
     plane.kill_server();
     let mut homing = site.launch(&["--pool-name", POOL]).await;
     waits_for(&homing, "the API server cannot be reached").await;
+    assert_eq!(watch_up(&homing, "inferencepools").await, Some(0.0));
+    assert_eq!(watch_up(&homing, "pods").await, None, "nobody knows which");
     plane.start_server().await;
     waits_for(&homing, "its CustomResourceDefinition is not installed").await;
+    assert_eq!(watch_up(&homing, "inferencepools").await, Some(0.0));
     let unknown = |line: &serde_json::Value| {
         line["message"].as_str().is_some_and(|message| message.contains("inference.networking.k8s.io/v1: install"))
     };
@@ -75,6 +79,7 @@ async fn what_is_missing_is_named_and_once_it_is_there_homing_is_ready() {
     plane.apply_crds().await;
     let pool = format!("waiting for InferencePool {}/{POOL}\n", site.namespace.name);
     eventually("only the pool is missing", async || (readiness(&homing).await.1 == pool).then_some(())).await;
+    assert_eq!(watch_up(&homing, "inferencepools").await, Some(1.0));
     site.namespace.pool(POOL, "engine", &[PORT]).await;
     homing.is_ready().await;
     serves(&homing, &["r1"]).await;
@@ -108,6 +113,10 @@ async fn waits_for(homing: &crate::support::Homing, what: &str) {
     })
     .await;
     assert_eq!(homing.page("metrics", "/healthz").await.status, StatusCode::OK, "and it is alive");
+}
+
+async fn watch_up(homing: &crate::support::Homing, watch: &str) -> Option<f64> {
+    homing.metric(&format!("homing_watch_up{{watch=\"{watch}\"}}")).await
 }
 
 async fn readiness(homing: &crate::support::Homing) -> (StatusCode, String) {

@@ -106,8 +106,8 @@ fn an_unknown_flag_is_an_error_that_names_the_nearest() {
 fn help_names_every_flag_of_serve() {
     let (status, text) = run(&binary(), &["serve", "--help"]);
     assert!(status.success(), "{text}");
-    let flags = "endpoints-file pool-name pool-namespace endpoint-selector endpoint-target-ports ready-grace config-file \
-                 config-map bind grpc-port grpc-health-port metrics-port admin-port secure-serving cert-path cert-name \
+    let flags = "endpoints-file pool-name pool-namespace endpoint-selector endpoint-target-ports \
+                 endpoint-app-protocol ready-grace config-file config-map bind grpc-port grpc-health-port metrics-port admin-port secure-serving cert-path cert-name \
                  log-format explain-header drain-timeout";
     for flag in flags.split(' ') {
         assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");

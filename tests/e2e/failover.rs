@@ -11,7 +11,7 @@ use crate::support::{Answer, Gate, Homing, Protocol, Reply, engine, eventually, 
 
 use load::{Load, Outcome, request_id};
 use pair::Pair;
-use shipped::shipped;
+use shipped::patient;
 
 mod load;
 mod pair;
@@ -23,7 +23,7 @@ const DECISIONS: usize = 1_024;
 
 #[tokio::test]
 async fn of_two_replicas_that_are_killed_in_turn_each_fails_only_what_it_had_or_was_sent_before_envoy_noticed() {
-    let mut pair = Pair::start(&shipped()).await;
+    let mut pair = Pair::start(&patient()).await;
     let load = Load::start(pair.address());
     load.flows(50).await;
     let mut turns = Vec::new();
@@ -62,7 +62,7 @@ async fn of_two_replicas_that_are_killed_in_turn_each_fails_only_what_it_had_or_
 
 #[tokio::test]
 async fn answers_that_the_other_replica_carries_are_not_touched_by_a_kill() {
-    let mut pair = Pair::start(&shipped()).await;
+    let mut pair = Pair::start(&patient()).await;
     let (gate, events) = (Gate::closed(), engine::events(10));
     for engine in &pair.engines {
         engine.answer(Answer::Events { events: events.clone(), gate: gate.clone() });
@@ -95,7 +95,7 @@ async fn answers_that_the_other_replica_carries_are_not_touched_by_a_kill() {
 
 #[tokio::test]
 async fn two_replicas_that_are_asked_to_end_in_turn_fail_no_request() {
-    let mut pair = Pair::start(&shipped()).await;
+    let mut pair = Pair::start(&patient()).await;
     let load = Load::start(pair.address());
     load.flows(50).await;
     for which in [0, 1] {
@@ -114,7 +114,7 @@ async fn two_replicas_that_are_asked_to_end_in_turn_fail_no_request() {
 
 #[tokio::test]
 async fn clients_that_leave_and_engines_that_break_eject_no_replica() {
-    let pair = Pair::start(&shipped()).await;
+    let pair = Pair::start(&patient()).await;
     for engine in &pair.engines {
         engine.answer(Answer::Held(Gate::closed()));
     }
@@ -147,7 +147,7 @@ async fn clients_that_leave_and_engines_that_break_eject_no_replica() {
 
 #[tokio::test]
 async fn the_last_replica_is_not_ejected() {
-    let mut pair = Pair::start(&shipped()).await;
+    let mut pair = Pair::start(&patient()).await;
     for which in [0, 1] {
         let mut hurried = pair.envoy.connect(Protocol::Http1).await;
         pair.replicas[which].kill();

@@ -5,8 +5,13 @@
 {{- $default := ternary (div (mul .Values.gatewaySettings.maxRequests 9) 10) 900 $raised }}
 {{- $streams := .Values.prometheusRule.openStreams | default $default | int64 | toString }}
 {{- $rules := .Files.Get "rules/alerts.yaml" | replace "RELEASE" $release | replace "STREAMS" $streams }}
+{{- $none := and (eq (int .Values.replicas) 0) (not .Values.autoscaling.enabled) }}
 {{- range $rule := fromYamlArray $rules }}
-{{- $_ := set $rule.annotations "runbook" (printf "docs/alerts.md#%s" (lower $rule.alert)) }}
+{{- with $.Values.prometheusRule.runbookUrl }}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s#%s" . (lower $rule.alert)) }}
+{{- end }}
+{{- if not (and $none (eq $rule.alert "HomingDown")) }}
 {{ list $rule | toYaml }}
+{{- end }}
 {{- end }}
 {{- end }}

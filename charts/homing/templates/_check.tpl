@@ -2,14 +2,14 @@
 {{- define "homing.check" -}}
 {{- range $path := list "sessions.idleTimeout" "limits.bodyWait" "engineMetrics.interval" "engineMetrics.timeout" }}
 {{- $parts := splitList "." $path }}
-{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- $value := dig (first $parts) (last $parts) nil ($.Values.config | default dict) }}
 {{- if not (or (kindIs "invalid" $value) (regexMatch "^([0-9]+(\\.[0-9]+)? ?[a-z]+ ?)+$" (toString $value))) }}
 {{- fail (printf "config.%s: %v is no duration: write a number with a unit, as in 500ms, 10s or 1h." $path $value) }}
 {{- end }}
 {{- end }}
 {{- range $path := list "limits.requestBody" "limits.bufferedBodies" }}
 {{- $parts := splitList "." $path }}
-{{- $value := dig (first $parts) (last $parts) nil $.Values.config }}
+{{- $value := dig (first $parts) (last $parts) nil ($.Values.config | default dict) }}
 {{- if and (kindIs "string" $value) (not (regexMatch "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" $value)) }}
 {{- fail (printf "config.%s: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $path $value) }}
 {{- end }}
@@ -19,7 +19,35 @@
 {{- fail (printf "%s: %q is no name: it may hold lower-case letters, digits and '-' between them, 63 in all." $name (get $.Values $name)) }}
 {{- end }}
 {{- end }}
+{{- range $name := list "labels" "podLabels" }}
+{{- range $label := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- if hasKey (get $.Values $name | default dict) $label }}
+{{- fail (printf "%s: %s is the chart's own: by it Services find Homing's pods. nameOverride changes app.kubernetes.io/name." $name $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range splitList "," .Values.picker.logLevel }}
+{{- if not (regexMatch "^ *(|(?i)off|error|warn|info|debug|trace|[0-5]|.*[=:\\[].*) *$" .) }}
+{{- fail (printf "picker.logLevel: %s is no level: write error, warn, info, debug or trace, or a filter as in info,homing::ext_proc=trace." .) }}
+{{- end }}
+{{- end }}
+{{- $own := list }}
+{{- range include "homing.serveArgs" . | fromYamlArray }}{{ $own = append $own (regexFind "^--[a-z-]+" .) }}{{ end }}
+{{- range .Values.extraArgs }}
+{{- $flag := regexFind "^--[a-z-]+" . }}
+{{- if and $flag (has $flag $own) }}
+{{- fail (printf "extraArgs: %s is given by the chart already; its value in README.md sets it." $flag) }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if eq .name "HOMING_LOG" }}
+{{- fail "extraEnv: HOMING_LOG is given by the chart already: set picker.logLevel." }}
+{{- end }}
+{{- end }}
 {{- $gateway := include "homing.gateway" . | fromYaml }}
+{{- if not .Values.image.repository }}
+{{- fail "image.repository is empty: there is no published image yet. Build one with `docker build -f deploy/Dockerfile -t REPOSITORY:TAG .`, push it to a registry that the cluster can pull from, and set image.repository=REPOSITORY and, unless it is the version of Homing, image.tag=TAG." }}
+{{- end }}
 {{- $selects := not (empty .Values.engines.selector) }}
 {{- $pool := include "homing.pool" . }}
 {{- if not (or $pool $selects) }}
@@ -30,6 +58,9 @@
 {{- end }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is above autoscaling.maxReplicas." }}
+{{- end }}
+{{- if and .Values.prometheusRule.enabled (not .Values.serviceMonitor.enabled) }}
+{{- fail "prometheusRule.enabled needs serviceMonitor.enabled: the alerts take the series that it gives, and HomingDown is raised where there are none. For series of another kind take the rules of rules/alerts.yaml." }}
 {{- end }}
 {{- if and .Values.tls.existingSecret .Values.tls.certManager.enabled }}
 {{- fail "tls.existingSecret and tls.certManager.enabled both say where the certificate comes from: choose one." }}
@@ -42,6 +73,9 @@
 {{- end }}
 {{- if and (has .Values.gateway (list "envoyAIGateway" "agentgateway")) (not $gateway.tls) }}
 {{- fail (printf "gateway %s always speaks TLS to the picker: leave tls.enabled out or set it to true." .Values.gateway) }}
+{{- end }}
+{{- if not (or $pool (has .Values.gateway (list "none" "envoyGateway"))) }}
+{{- fail (printf "gateway %s finds Homing through an InferencePool: set pool.name to one of this namespace, or pool.create=true." .Values.gateway) }}
 {{- end }}
 {{- if eq .Values.gateway "envoyGateway" }}
 {{- if not $selects }}

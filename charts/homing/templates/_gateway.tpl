@@ -14,7 +14,7 @@
 {{- $clear := ternary $need.clearRouteCache .Values.picker.clearRouteCache (kindIs "invalid" .Values.picker.clearRouteCache) }}
 tls: {{ $tls }}
 clearRouteCache: {{ $clear }}
-appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernetes.io/h2c" $tls) }}
+appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernetes.io/h2c" $tls) | quote }}
 {{- end }}
 
 {{/* The routes to which Envoy Gateway's policies are attached. */}}
@@ -24,24 +24,6 @@ appProtocol: {{ .Values.service.appProtocol | default (ternary "http2" "kubernet
 {{- range $routes | uniq }}
 - group: gateway.networking.k8s.io
   kind: HTTPRoute
-  name: {{ . }}
+  name: {{ . | quote }}
 {{- end }}
-{{- end }}
-
-{{/* Where Homing's endpoints come from; `serve` and `doctor` take the same flags. */}}
-{{- define "homing.endpointArgs" -}}
-{{- with include "homing.pool" . }}
-- --pool-name={{ . }}
-{{- else }}
-- --endpoint-selector={{ include "homing.engineLabels" . }}
-- --endpoint-target-ports={{ join "," .Values.engines.targetPorts }}
-{{- end }}
-- --pool-namespace={{ .Release.Namespace }}
-- --config-map={{ include "homing.configMap" . }}{{ with include "homing.configKey" . }}{{ if ne . "config.yaml" }}/{{ . }}{{ end }}{{ end }}
-{{- end }}
-
-{{- define "homing.engineLabels" -}}
-{{- $pairs := list }}
-{{- range $label, $value := .Values.engines.selector }}{{ $pairs = append $pairs (printf "%s=%s" $label $value) }}{{ end }}
-{{- join "," $pairs }}
 {{- end }}

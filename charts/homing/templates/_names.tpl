@@ -23,8 +23,15 @@
 {{- end }}
 
 {{- define "homing.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "homing.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "homing.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
+{{- end }}
+
+{{/* The labels of the pod of `helm test`. Not those of the Service: it serves nobody. */}}
+{{- define "homing.doctorLabels" -}}
+app.kubernetes.io/name: {{ include "homing.name" . | trunc 56 | trimSuffix "-" }}-doctor
+app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "homing.labels" -}}
@@ -32,8 +39,19 @@ app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.labels }}
-{{ toYaml . }}
+{{- end }}
+
+{{/*
+The metadata of the object "name", the full name unless it is given, with "labels" and "annotations" of its own.
+Names are quoted everywhere: 123, 1e3 and no are names too. Maps are merged, since YAML takes no key twice.
+*/}}
+{{- define "homing.metadata" -}}
+{{- $own := include "homing.labels" .root | fromYaml -}}
+name: {{ .name | default (include "homing.fullname" .root) | quote }}
+namespace: {{ .root.Release.Namespace | quote }}
+labels: {{- merge (dict) (.labels | default dict) (.root.Values.labels | default dict) $own | toYaml | nindent 2 }}
+{{- with .annotations }}
+annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -59,6 +77,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{/* The InferencePool; empty where labels say which pods are the engines. */}}
 {{- define "homing.pool" -}}
 {{- if or .Values.pool.create .Values.pool.name }}{{ .Values.pool.name | default (include "homing.fullname" .) }}{{ end }}
+{{- end }}
+
+{{- define "homing.pickersService" -}}
+{{- include "homing.named" (list . "pickers") }}
 {{- end }}
 
 {{- define "homing.enginesService" -}}

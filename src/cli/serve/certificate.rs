@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use tokio_rustls::TlsAcceptor;
 
+use super::vital::Vital;
 use crate::metrics::{Metrics, Taken};
 use crate::serving::tls::{self, Identity, Part, Presented};
 use crate::sources::watch::FileWatch;
@@ -35,7 +36,12 @@ struct Half {
 ///
 /// # Errors
 /// The pair is not there, or it is none. Later that only keeps the one before in force.
-pub async fn acceptor(folder: Option<&Path>, names: &[String], metrics: &Arc<Metrics>) -> anyhow::Result<TlsAcceptor> {
+pub async fn acceptor(
+    folder: Option<&Path>,
+    names: &[String],
+    metrics: &Arc<Metrics>,
+    vital: &Vital,
+) -> anyhow::Result<TlsAcceptor> {
     let Some(folder) = folder else {
         let identity = Identity::self_signed(names)?;
         show_expiry(&identity, metrics);
@@ -46,7 +52,7 @@ pub async fn acceptor(folder: Option<&Path>, names: &[String], metrics: &Arc<Met
     metrics.certificate_reloads.of(Taken::Good).inc();
     show_expiry(&identity, metrics);
     let presented = Arc::new(Presented::new(identity));
-    tokio::spawn(follow(pair, Arc::clone(&presented), Arc::clone(metrics)));
+    vital.spawn("the certificate", follow(pair, Arc::clone(&presented), Arc::clone(metrics)));
     Ok(tls::acceptor(presented)?)
 }
 

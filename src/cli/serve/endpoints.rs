@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::vital::Vital;
 use super::{pods, taken};
 use crate::cli::source::Source;
 use crate::metrics::{Metrics, Taken};
@@ -27,11 +28,12 @@ pub async fn follow(
     writer: PoolWriter,
     picker: &Arc<Picker>,
     readiness: &Readiness,
+    vital: &Vital,
 ) -> anyhow::Result<()> {
     match (source, cluster) {
-        (Source::File(path), _) => follow_file(path, writer, picker.metrics()).await,
+        (Source::File(path), _) => follow_file(path, writer, picker.metrics(), vital).await,
         (Source::Cluster(members), Some(cluster)) => {
-            pods::follow(cluster, Wanted { members, grace }, writer, picker, readiness);
+            pods::follow(cluster, Wanted { members, grace }, writer, picker, readiness, vital);
             Ok(())
         }
         (Source::Cluster(_), None) => bail!("no API server is known"),
@@ -39,21 +41,29 @@ pub async fn follow(
 }
 
 /// Reads the endpoints and goes on following their file.
-async fn follow_file(path: PathBuf, mut writer: PoolWriter, metrics: &Arc<Metrics>) -> anyhow::Result<()> {
+async fn follow_file(
+    path: PathBuf,
+    mut writer: PoolWriter,
+    metrics: &Arc<Metrics>,
+    vital: &Vital,
+) -> anyhow::Result<()> {
     let (initial, reload) =
         endpoints_file::open(&path).await.with_context(|| format!("--endpoints-file {}", path.display()))?;
     metrics.endpoints_reloads.of(Taken::Good).inc();
     warn_where_nobody_serves(&initial);
     writer.replace(initial);
     let metrics = Arc::clone(metrics);
-    tokio::spawn(reload.follow(move |read| {
-        metrics.endpoints_reloads.of(taken(&read)).inc();
-        if let Ok(endpoints) = read {
-            tracing::info!(endpoints = endpoints.len(), "endpoints taken");
-            warn_where_nobody_serves(&endpoints);
-            writer.replace(endpoints);
-        }
-    }));
+    vital.spawn(
+        "the endpoints",
+        reload.follow(move |read| {
+            metrics.endpoints_reloads.of(taken(&read)).inc();
+            if let Ok(endpoints) = read {
+                tracing::info!(endpoints = endpoints.len(), "endpoints taken");
+                warn_where_nobody_serves(&endpoints);
+                writer.replace(endpoints);
+            }
+        }),
+    );
     Ok(())
 }
 

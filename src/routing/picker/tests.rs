@@ -140,6 +140,28 @@ fn among_ties_the_parents_home_wins_and_a_cheaper_one_wins_over_it() {
     }
 }
 
+#[test]
+fn of_a_wide_near_tie_the_outdated_drop_out_where_a_home_is_sought_and_nowhere_else() {
+    let dear = |n, is_outdated| Candidate { uncached_tokens: 100_000.0, is_outdated, ..candidate(n) };
+    let wins_of_the_old = |candidates: &[Candidate], seeks_home, outdated_tokens| {
+        let mut config = ScorersConfig::default();
+        config.session_affinity.outdated_tokens = outdated_tokens;
+        let won = (0..100).filter(|key| {
+            let context = PickContext { tie_key: *key, seeks_home, ..context(candidates) };
+            let picked = pick(&Scorers::new(&config), &context, &mut Vec::new()).expect("candidates");
+            candidates[picked.best[0].expect("a winner").candidate].is_outdated
+        });
+        won.count()
+    };
+    let pool = [dear(0, true), dear(1, false)];
+    assert_eq!(wins_of_the_old(&pool, true, 512.0), 0);
+    assert!(wins_of_the_old(&pool, true, 0.0) > 20, "it is switched off");
+    assert!(wins_of_the_old(&pool, false, 512.0) > 20, "it has a home or needs none");
+    assert_eq!(wins_of_the_old(&[dear(0, true), dear(1, true)], true, 512.0), 100, "there is nobody else");
+    let busy = Candidate { waiting_tokens: 10_000.0, ..dear(1, false) };
+    assert_eq!(wins_of_the_old(&[dear(0, true), busy], true, 512.0), 100, "load is more than a near-tie");
+}
+
 proptest! {
     #[test]
     fn an_outdated_endpoint_is_never_left_out_and_the_order_of_the_others_is_as_without(

@@ -24,12 +24,7 @@ endpoints:
 - {name: r3, address: '[::1]', port: 8002, weight: 0}
 ";
     let endpoints = parse(text).expect("a valid document");
-    let first = Endpoint {
-        labels: BTreeMap::from([("zone".into(), "a".into())]).into(),
-        weight: 2.0,
-        draining: true,
-        ..Endpoint::new("r1", ([127, 0, 0, 1], 8001).into())
-    };
+    let first = Endpoint { weight: 2.0, draining: true, ..Endpoint::new("r1", ([127, 0, 0, 1], 8001).into()) };
     assert_eq!(endpoints[0], first);
     assert_eq!(endpoints[1], Endpoint::new("r2", "[::1]:8001".parse().expect("an address")));
     assert!(!endpoints[2].is_eligible());

@@ -1,7 +1,9 @@
 //! One endpoint's task: asks its engine once an interval, for as long as the endpoint is there.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
@@ -12,6 +14,9 @@ use crate::model::{EngineKind, EngineReport};
 
 /// Intervals vary by this share to either side, so that pickers that started together drift apart.
 const JITTER: f64 = 0.1;
+
+/// All engines together are asked at most so often a second, so that a large pool costs a bounded share of a core.
+const QUESTIONS_A_SECOND: f64 = 1_000.0;
 
 /// Whose page is asked for: as configured, or as the engine itself gave away.
 #[derive(Debug)]
@@ -41,11 +46,16 @@ struct Told {
     engine: Option<EngineKind>,
 }
 
-/// Asks the engine of `target`, and hands every outcome to `report`. Never returns.
-pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, report: impl Fn(Scrape)) {
+/// Asks the engine of `target`, one of as many as `engines` says, and hands every outcome to `report`. Never returns.
+pub async fn ask(
+    target: Target,
+    engines: Arc<AtomicUsize>,
+    scraper: Scraper,
+    mut config: ConfigReader,
+    report: impl Fn(Scrape),
+) {
     let id = target.id;
-    // A pool that appears at once is not asked all at once.
-    let mut pause = rand::random_range(0.0..JITTER);
+    let (mut first, mut pause) = (true, rand::random_range(0.0..1.0));
     let mut page = Page { settings: config.load().engine_metrics.clone(), gives_json: false };
     let mut told = Told::default();
     let mut heard_of = false;
@@ -58,8 +68,10 @@ pub async fn ask(target: Target, scraper: Scraper, mut config: ConfigReader, rep
             config.changed().await;
             continue;
         }
+        let (wanted, engines) = (page.settings.interval, engines.load(Relaxed));
+        let wait = if first { spread(wanted, engines) } else { interval(wanted, engines) };
         tokio::select! {
-            () = sleep(page.settings.interval.mul_f64(pause)) => {}
+            () = sleep(wait.mul_f64(pause)) => first = false,
             () = config.changed() => continue,
         }
         let sent = Instant::now();
@@ -83,11 +95,23 @@ pub async fn ask_once(target: Target, scraper: &Scraper, settings: &EngineMetric
     asked
 }
 
+/// The time between two questions to one of so many engines, where `wanted` is configured.
+fn interval(wanted: Duration, engines: usize) -> Duration {
+    wanted.max(Duration::from_secs_f64(engines as f64 / QUESTIONS_A_SECOND))
+}
+
+/// The time within which engines that appear at once are asked first: soon, but not all at once.
+fn spread(wanted: Duration, engines: usize) -> Duration {
+    interval(wanted.mul_f64(JITTER), engines)
+}
+
 impl Page {
     async fn ask(&self, target: Target, scraper: &Scraper) -> Asked {
         let (address, path) = self.place(target.address);
         let EngineMetrics { engine, timeout, .. } = &self.settings;
-        let outcome = scraper.scrape(Target { address, ..target }, path, engine.kind(), *timeout).await;
+        // What the endpoint speaks says nothing of another port: exporters speak HTTP/1.
+        let http2 = target.http2 && address == target.address;
+        let outcome = scraper.scrape(Target { address, http2, ..target }, path, engine.kind(), *timeout).await;
         Asked { address, path: path.to_owned(), outcome }
     }
 
@@ -172,6 +196,21 @@ mod tests {
         assert_eq!(place(&page(trtllm)), "10.0.0.1:8000/prometheus/metrics");
         let told = |it: &mut EngineMetrics| (it.port, it.path) = (Some(9100), Some("/stats".into()));
         assert_eq!(place(&page(told)), "10.0.0.1:9100/stats");
+    }
+
+    #[test]
+    fn all_engines_together_are_asked_at_most_a_thousand_times_a_second() {
+        for (wanted, engines, first, then) in [
+            (1_000, 0, 100, 1_000),
+            (1_000, 1, 100, 1_000),
+            (1_000, 1_000, 1_000, 1_000),
+            (1_000, 2_000, 2_000, 2_000),
+            (5_000, 2_000, 2_000, 5_000),
+            (50, 100, 100, 100),
+        ] {
+            let [wait, first, then] = [wanted, first, then].map(Duration::from_millis);
+            assert_eq!((spread(wait, engines), interval(wait, engines)), (first, then), "{wanted} ms, {engines}");
+        }
     }
 
     #[test]

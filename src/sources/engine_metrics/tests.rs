@@ -8,6 +8,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{ConfigWriter, PickerConfig, live};
 
+mod cost;
+
 /// An engine that answers every request with one waiting request, or never.
 async fn engine(answers: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -122,6 +124,16 @@ async fn a_page_of_json_is_read_once_and_the_page_of_trtllm_serve_instead() {
     while let Ok(path) = asked.try_recv() {
         assert_eq!(path, "/prometheus/metrics");
     }
+}
+
+#[tokio::test]
+async fn a_page_on_another_port_is_asked_with_http_1_whatever_the_endpoint_speaks() {
+    let (metrics, requests) = (engine(true).await, TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let target = Target { http2: true, ..target(0, requests.local_addr().expect("bound")) };
+    let mut settings = asking(true).engine_metrics;
+    (settings.port, settings.timeout) = (Some(metrics.port()), Duration::from_secs(10));
+    let asked = ask_once(target, &Scraper::new(), &settings).await;
+    assert!(matches!(asked.outcome, Ok(EngineReport { waiting: Some(1), .. })), "{asked:?}");
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ struct Latest {
     key: String,
     /// `None` before anything was seen.
     map: Option<Option<ConfigMap>>,
-    /// Whether to tell it again although nothing has changed.
-    again: bool,
+    /// Whether there was trouble since something was told.
+    troubled: bool,
 }
 
 /// Which object it is, for Events about it.
@@ -52,6 +52,8 @@ pub enum MapNews {
     KeyMissing(Located, Vec<String>),
     /// There is none, and was none before.
     Missing,
+    /// After trouble it is as it was before.
+    Unchanged,
     /// It was deleted.
     Deleted(Located),
     /// It cannot be watched at the moment.
@@ -72,7 +74,7 @@ impl ConfigMapWatch {
         let api = Api::namespaced(cluster.client.clone(), cluster.namespace());
         let config = Config::default().fields(&format!("metadata.name={name}"));
         let watch = Watch::new(api, cluster.namespace(), config, "configmaps", ConfigMap::read);
-        Self { watch, name: name.to_owned(), latest: Latest { key: key.to_owned(), map: None, again: false } }
+        Self { watch, name: name.to_owned(), latest: Latest { key: key.to_owned(), map: None, troubled: false } }
     }
 
     /// The name of the ConfigMap.
@@ -85,9 +87,9 @@ impl ConfigMapWatch {
         &self.latest.key
     }
 
-    /// Whether the watch is up.
+    /// Whether the watch is up: what was told last is what there is.
     pub fn is_up(&self) -> bool {
-        self.watch.trouble().is_none()
+        self.watch.is_up()
     }
 
     /// Waits for the next news. Dropping the future loses nothing.
@@ -99,7 +101,7 @@ impl ConfigMapWatch {
                 Seen::Gone(_) => None,
                 Seen::Trouble => match self.watch.trouble() {
                     Some(trouble) => {
-                        self.latest.again = true;
+                        self.latest.troubled = true;
                         return MapNews::Trouble(trouble);
                     }
                     None => continue,
@@ -113,18 +115,18 @@ impl ConfigMapWatch {
 }
 
 impl Latest {
-    /// What `found` changes, if anything. After trouble it is told in any case, for something else may hold by then.
+    /// What `found` changes. Where it changes nothing that is news only after trouble.
     fn take(&mut self, found: Option<ConfigMap>) -> Option<MapNews> {
-        let again = mem::take(&mut self.again);
+        let unchanged = mem::take(&mut self.troubled).then_some(MapNews::Unchanged);
         let before = self.map.replace(found);
         match (before, self.map.as_ref()?) {
             (None, None) => Some(MapNews::Missing),
-            (Some(None), None) => again.then_some(MapNews::Missing),
+            (Some(None), None) => unchanged,
             (Some(Some(before)), None) => Some(MapNews::Deleted(before.located)),
             (before, Some(now)) => {
-                let before = before.flatten().filter(|_| !again);
+                let before = before.flatten();
                 if before.is_some_and(|before| before.located.uid == now.located.uid && before.data == now.data) {
-                    return None;
+                    return unchanged;
                 }
                 Some(match now.data.iter().find(|(key, _)| *key == self.key) {
                     Some((_, text)) => MapNews::Document(now.located.clone(), text.clone()),
@@ -161,7 +163,7 @@ mod tests {
     }
 
     fn latest() -> Latest {
-        Latest { key: "config.yaml".to_owned(), map: None, again: false }
+        Latest { key: "config.yaml".to_owned(), map: None, troubled: false }
     }
 
     fn document(news: Option<MapNews>) -> Option<String> {
@@ -186,14 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn after_trouble_what_is_there_is_told_again() {
+    fn after_trouble_it_is_told_once_that_nothing_has_changed() {
         let mut latest = latest();
         latest.take(map("u-1", "a"));
-        latest.again = true;
-        assert_eq!(document(latest.take(map("u-1", "a"))).as_deref(), Some("a"));
+        latest.troubled = true;
+        assert!(matches!(latest.take(map("u-1", "a")), Some(MapNews::Unchanged)));
         assert!(latest.take(map("u-1", "a")).is_none());
-        latest.again = true;
+        latest.troubled = true;
+        assert_eq!(document(latest.take(map("u-1", "b"))).as_deref(), Some("b"));
+        latest.troubled = true;
         assert!(matches!(latest.take(None), Some(MapNews::Deleted(_))), "deleted meanwhile");
+        latest.troubled = true;
+        assert!(matches!(latest.take(None), Some(MapNews::Unchanged)), "still deleted");
     }
 
     #[test]

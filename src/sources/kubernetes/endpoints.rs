@@ -9,6 +9,9 @@ use super::template::Template;
 use crate::metrics::PodState;
 use crate::model::Endpoint;
 
+/// A complaint shows this much of a value.
+const SHOWN_BYTES: usize = 64;
+
 /// What a pod gives to its pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
@@ -18,7 +21,7 @@ pub struct Standing {
     pub state: PodState,
     /// What it was made of, where a controller made it.
     pub template: Option<Template>,
-    /// What is wrong with its annotations, for the log.
+    /// What is wrong with its annotations, for the log; some hundred bytes at most, whatever they say.
     pub complaint: Option<String>,
 }
 
@@ -49,7 +52,6 @@ pub fn endpoints(spec: &Spec, pod: &Pod) -> Standing {
         identity: identity(pod, port),
         name: if spec.ports.len() > 1 { format!("{}-rank-{rank}", pod.name).into() } else { Arc::clone(&pod.name) },
         address: SocketAddr::new(address, port),
-        labels: Arc::clone(&pod.labels),
         weight,
         draining,
         ready: pod.ready,
@@ -76,12 +78,19 @@ fn active_ports(spec: &Spec, pod: &Pod, complaints: &mut Vec<String>) -> Vec<(us
     let ranks = spec.ports.iter().copied().enumerate();
     let Some(list) = &pod.active_ports else { return ranks.collect() };
     let mut active = Vec::new();
+    // An annotation may have 256 KiB: the first wrong word is shown, the others are counted.
+    let (mut odd, mut others) = (None, 0);
     for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         // Digits only: what others read as 8000 in `8000abc` or `+8000` was hardly meant.
         match word.parse::<u16>().ok().filter(|_| word.bytes().all(|byte| byte.is_ascii_digit())) {
             Some(port) => active.push(port),
-            None => complaints.push(format!("active-ports: `{}` is no port number", word.escape_debug())),
+            None if odd.is_none() => odd = Some(word),
+            None => others += 1,
         }
+    }
+    if let Some(word) = odd {
+        let others = if others == 0 { String::new() } else { format!(", nor are {others} others") };
+        complaints.push(format!("active-ports: `{}` is no port number{others}", shown(word)));
     }
     ranks.filter(|(_, port)| active.contains(port)).collect()
 }
@@ -91,7 +100,7 @@ fn weight(pod: &Pod, complaints: &mut Vec<String>) -> f64 {
     match text.trim().parse::<f64>() {
         Ok(weight) if weight.is_finite() => weight,
         _ => {
-            complaints.push(format!("homing.dev/weight: `{}` is no number; 1 counts instead", text.escape_debug()));
+            complaints.push(format!("homing.dev/weight: `{}` is no number; 1 counts instead", shown(text)));
             1.0
         }
     }
@@ -102,11 +111,23 @@ fn draining(pod: &Pod, complaints: &mut Vec<String>) -> bool {
         Some("true") => true,
         None | Some("false") => false,
         Some(text) => {
-            let text = text.escape_debug();
+            let text = shown(text);
             complaints.push(format!("homing.dev/drain: `{text}` is neither true nor false; false counts instead"));
             false
         }
     }
+}
+
+/// A value as a complaint shows it: on one line, and cut where it is long.
+fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(SHOWN_BYTES);
+    for char in text.escape_debug() {
+        if shown.len() + char.len_utf8() > SHOWN_BYTES {
+            return shown + "...";
+        }
+        shown.push(char);
+    }
+    shown
 }
 
 #[cfg(test)]

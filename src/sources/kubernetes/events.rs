@@ -44,16 +44,21 @@ impl Events {
         Self { cluster, instance, last: None }
     }
 
-    /// Writes a warning about `map`. One that cannot be written is logged; nothing else depends on it.
-    pub async fn warn(&mut self, map: &Located, reason: &'static str, note: &str) {
+    /// Writes a warning about `map`; returns whether it was. That it was not is logged if `aloud`; nothing else
+    /// depends on it.
+    pub async fn warn(&mut self, map: &Located, reason: &'static str, note: &str, aloud: bool) -> bool {
         let note = shortened(note);
-        match timeout(PATIENCE, self.write(map, reason, note)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(cause = %innermost(&error), reason, "the Event on the ConfigMap could not be written")
-            }
-            Err(_) => tracing::warn!(reason, "the Event on the ConfigMap could not be written in time"),
+        let cause = match timeout(PATIENCE, self.write(map, reason, note)).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => innermost(&error).to_string(),
+            Err(_) => "not taken in time".to_owned(),
+        };
+        if aloud {
+            tracing::warn!(cause, reason, "the Event on the ConfigMap could not be written; we keep trying");
+        } else {
+            tracing::debug!(cause, reason, "the Event on the ConfigMap could not be written again");
         }
+        false
     }
 
     async fn write(&mut self, map: &Located, reason: &'static str, note: &str) -> Result<(), kube::Error> {
@@ -61,12 +66,15 @@ impl Events {
         let now = MicroTime(Timestamp::now());
         let is_same = |last: &Last| last.uid == map.uid && last.reason == reason && last.note == note;
         if let Some(last) = self.last.as_mut().filter(|last| is_same(last)) {
-            last.count += 1;
-            let series = json!({"series": {"count": last.count, "lastObservedTime": now}});
+            let count = last.count + 1;
+            let series = json!({"series": {"count": count, "lastObservedTime": now}});
             match api.patch(&last.name, &PatchParams::default(), &Patch::Merge(series)).await {
                 // It has expired, or somebody has removed it.
                 Err(kube::Error::Api(status)) if status.code == 404 => self.last = None,
-                patched => return patched.map(drop),
+                patched => {
+                    // What fails is tried again, with the same count.
+                    return patched.map(|_| last.count = count);
+                }
             }
         }
         let event = api.create(&PostParams::default(), &self.event(map, reason, note, now)).await?;

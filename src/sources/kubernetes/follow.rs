@@ -20,6 +20,8 @@ use super::selector::selector_text;
 use super::teller::{Teller, Update};
 use super::watch::{Seen, Watch};
 
+/// The watch on pods, as the Role names them.
+const PODS: &str = "pods";
 /// Changes that are taken together before the endpoints are made again: 2,000 pods come in a burst.
 const TOGETHER: usize = 4096;
 /// A roll is called again after as long as the last one took: at most half the time goes into rolls, and with few pods
@@ -148,7 +150,7 @@ impl<F: FnMut(Update)> Follower<F> {
             let namespace = self.cluster.namespace();
             let api = Api::namespaced(self.cluster.client.clone(), namespace);
             let config = Config::default().labels(&selector_text(&spec.selector));
-            self.pods = Some(Watch::new(api, namespace, config, "pods", Pod::read));
+            self.pods = Some(Watch::new(api, namespace, config, PODS, Pod::read));
         }
         self.wanted = Some(spec);
     }
@@ -184,12 +186,13 @@ impl<F: FnMut(Update)> Follower<F> {
     }
 
     fn publish(&mut self, now: Instant) {
-        let pool = self.pool.as_ref().map(|(_, watch)| (watch.name(), watch.trouble()));
-        let pods = self.pods.as_ref().map(|watch| (watch.name(), watch.trouble()));
-        for (watch, trouble) in pool.into_iter().chain(pods) {
-            self.teller.watch(watch, trouble.is_none());
+        if let Some((_, watch)) = &self.pool {
+            self.teller.watch(watch.name(), Some(watch.is_up()));
         }
-        let roll = self.roster.call(self.table.iter().map(|(name, (_, standing))| (name, standing)), now);
+        let pods = self.pods.as_ref().map(Watch::is_up);
+        self.teller.watch(PODS, pods);
+        let standings = self.table.iter().map(|(name, (_, standing))| (name, standing));
+        let roll = self.roster.call(standings, pods == Some(true), now);
         self.next = roll.next;
         // Before readiness is told, the endpoints must be there.
         self.teller.roll(roll);

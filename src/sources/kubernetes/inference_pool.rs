@@ -61,7 +61,7 @@ pub struct InferencePool {
 struct PoolSpec {
     selector: LabelSelector,
     target_ports: Vec<TargetPort>,
-    /// Definitions from before v1.3 do not have it.
+    /// Definitions from before v1.4 do not have it.
     app_protocol: Option<String>,
     endpoint_picker_ref: Option<PickerRef>,
 }

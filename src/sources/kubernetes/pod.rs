@@ -1,6 +1,5 @@
 //! What is kept of a pod: some hundred bytes of the kilobytes that the API server sends.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,8 +21,6 @@ pub struct Pod {
     pub name: Arc<str>,
     /// Unique for ever.
     pub uid: Arc<str>,
-    /// Its labels.
-    pub labels: Arc<BTreeMap<String, String>>,
     /// What it was made of, where a controller made it.
     pub template: Option<Template>,
     /// Its address, once it has one.
@@ -68,7 +65,6 @@ impl Pod {
         Self {
             name: metadata.name.unwrap_or_default().into(),
             uid: metadata.uid.unwrap_or_default().into(),
-            labels: labels.into(),
             template,
             address: address(&status),
             ready: status.conditions.iter().flatten().any(is_ready),
@@ -159,6 +155,12 @@ mod tests {
         assert_eq!(pod.template, Some(template));
         assert_eq!(pod.active_ports.as_deref(), Some(""), "the newer name counts, even where it is empty");
         assert_eq!((pod.weight.as_deref(), pod.drain.as_deref()), (Some("2"), Some("true")));
+    }
+
+    #[test]
+    fn labels_that_tell_no_template_change_nothing_of_a_pod() {
+        let pod = |labels| read(json!({"metadata": {"name": "llama-0", "labels": labels}}));
+        assert_eq!(pod(json!({"app": "llama", "team": "a"})), pod(json!({"app": "llama", "team": "b"})));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Who is in the pool at a moment, over time. Pure: the clock is an argument.
 //!
 //! A pod that was ready and is not for a moment keeps its place ([`Endpoint::ready`] is false): nobody is sent
-//! there, and the picker forgets nothing of it. After the grace period it is out.
+//! there, and the picker forgets nothing of it. After the grace period it is out, unless nobody can know whether it is
+//! ready again: then the period begins anew once that is known.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::endpoints::Standing;
-use super::template::Newest;
+use super::template::{Ages, Newest};
 use crate::metrics::PodState;
 use crate::model::Endpoint;
 
@@ -16,10 +17,14 @@ use crate::model::Endpoint;
 #[derive(Debug)]
 pub struct Roster {
     grace: Duration,
+    /// Whether the last call was of pods as they are.
+    sure: bool,
     /// Endpoints in the pool by identity, and since when they are not ready.
     present: HashMap<Arc<str>, Option<Instant>>,
     /// The state of each pod, and what is wrong with its annotations.
     said: BTreeMap<Arc<str>, (PodState, Option<String>)>,
+    /// How old the templates of the pods are.
+    ages: Ages,
 }
 
 /// The pool at one moment.
@@ -40,15 +45,22 @@ pub struct Roll {
 impl Roster {
     /// An empty pool; a pod may be away for less than `grace` without losing its place.
     pub fn new(grace: Duration) -> Self {
-        Self { grace, present: HashMap::new(), said: BTreeMap::new() }
+        Self { grace, sure: false, present: HashMap::new(), said: BTreeMap::new(), ages: Ages::new() }
     }
 
-    /// Who is in the pool, of pods that stand so, by their names.
-    pub fn call<'a>(&mut self, pods: impl Iterator<Item = (&'a Arc<str>, &'a Standing)> + Clone, now: Instant) -> Roll {
+    /// Who is in the pool, of pods that stand so, by their names; `sure` where they do and not only did.
+    pub fn call<'a>(
+        &mut self,
+        pods: impl Iterator<Item = (&'a Arc<str>, &'a Standing)> + Clone,
+        sure: bool,
+        now: Instant,
+    ) -> Roll {
+        let anew = !(sure && self.sure);
+        self.sure = sure;
         let templates = pods
             .clone()
             .filter_map(|(_, standing)| Some((standing.template.as_ref()?, standing.state == PodState::Eligible)));
-        let newest = Newest::of(templates);
+        let newest = Newest::of(templates, &self.ages);
         let mut roll = Roll::default();
         let mut present = HashMap::with_capacity(self.present.len());
         let mut said = BTreeMap::new();
@@ -57,12 +69,13 @@ impl Roster {
             for endpoint in endpoints {
                 let away_since = match (endpoint.ready, self.present.get(&endpoint.identity)) {
                     (true, _) => None,
-                    (false, Some(since)) => Some(since.unwrap_or(now)),
+                    (false, Some(since)) => Some(since.filter(|_| !anew).unwrap_or(now)),
                     // It was never ready, so there is nothing to keep.
                     (false, None) => continue,
                 };
-                let back_by = away_since.map(|since| since + self.grace);
-                if back_by.is_some_and(|back_by| back_by <= now) {
+                // A period that ends beyond the end of time does not end.
+                let back_by = away_since.filter(|_| sure).and_then(|since| since.checked_add(self.grace));
+                if back_by.is_some_and(|back_by| back_by <= now) || (away_since.is_some() && self.grace.is_zero()) {
                     continue;
                 }
                 roll.next = [roll.next, back_by].into_iter().flatten().min();
@@ -81,7 +94,7 @@ impl Roster {
             }
             said.insert(Arc::clone(name), (*state, complaint.clone()));
         }
-        (self.present, self.said) = (present, said);
+        (self.present, self.said, self.ages) = (present, said, newest.ages());
         roll
     }
 }

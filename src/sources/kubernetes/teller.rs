@@ -21,8 +21,8 @@ pub enum Update {
     Endpoints(Vec<Endpoint>),
     /// How many pods are in each state, in the order of [`PodState::ALL`].
     Pods([usize; PodState::ALL.len()]),
-    /// Whether the watch on this is up.
-    Watch(&'static str, bool),
+    /// Whether the watch on this is up; `None` where there is no watch on it any more.
+    Watch(&'static str, Option<bool>),
 }
 
 /// Remembers what was told.
@@ -32,7 +32,7 @@ pub struct Teller<F> {
     pool: Option<Arc<str>>,
     endpoints: Option<Vec<Endpoint>>,
     counts: Option<[usize; PodState::ALL.len()]>,
-    watches: BTreeMap<&'static str, bool>,
+    watches: BTreeMap<&'static str, Option<bool>>,
 }
 
 impl<F: FnMut(Update)> Teller<F> {
@@ -62,9 +62,9 @@ impl<F: FnMut(Update)> Teller<F> {
         }
     }
 
-    /// Whether a watch is up.
-    pub fn watch(&mut self, watch: &'static str, up: bool) {
-        if self.watches.insert(watch, up) != Some(up) {
+    /// Whether a watch is up, if there is one.
+    pub fn watch(&mut self, watch: &'static str, up: Option<bool>) {
+        if self.watches.insert(watch, up).flatten() != up {
             (self.tell)(Update::Watch(watch, up));
         }
     }
@@ -84,22 +84,55 @@ impl<F: FnMut(Update)> Teller<F> {
     }
 }
 
-/// Says who came and who is excluded why, a few by name.
+/// Says who came, who is excluded why, and what is wrong with whose annotations; a few by name.
 fn log(roll: &Roll) {
     for state in PodState::ALL {
-        let mut names = roll.changed.iter().filter(|(_, changed)| *changed == state).map(|(name, _)| &**name);
-        let named: Vec<&str> = names.by_ref().take(NAMED).collect();
-        if named.is_empty() {
-            continue;
-        }
-        let (pods, more, reason) = (named.join(", "), names.count(), state.as_str());
+        let names = roll.changed.iter().filter(|(_, changed)| *changed == state).map(|(name, _)| &**name);
+        let Some((pods, more)) = named(names) else { continue };
+        let reason = state.as_str();
         if state == PodState::Eligible {
             tracing::info!(pods, more, "pods serve");
         } else {
             tracing::info!(pods, more, reason, "pods are excluded");
         }
     }
-    for (pod, complaint) in &roll.complaints {
-        tracing::warn!(pod = &**pod, "{complaint}");
+    for (complaint, pods) in by_text(&roll.complaints) {
+        if let Some((pods, more)) = named(pods.into_iter()) {
+            tracing::warn!(pods, more, "{complaint}");
+        }
+    }
+}
+
+/// A few names, and how many there are beside them.
+fn named<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<(String, usize)> {
+    let named: Vec<&str> = names.by_ref().take(NAMED).collect();
+    (!named.is_empty()).then(|| (named.join(", "), names.count()))
+}
+
+/// Whom each complaint concerns: a template with a mistake has as many pods as it likes.
+fn by_text(complaints: &[(Arc<str>, String)]) -> BTreeMap<&str, Vec<&str>> {
+    let mut texts = BTreeMap::<&str, Vec<&str>>::new();
+    for (pod, complaint) in complaints {
+        texts.entry(complaint).or_default().push(pod);
+    }
+    texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_said_once_for_all_pods_that_it_concerns() {
+        let complaint = |number: usize| {
+            let text = if number == 3 { "other" } else { "drain" };
+            (format!("p{number:02}").into(), text.to_owned())
+        };
+        let complaints: Vec<(Arc<str>, String)> = (0..20).map(complaint).collect();
+        let texts = by_text(&complaints);
+        assert_eq!(texts.keys().copied().collect::<Vec<_>>(), ["drain", "other"]);
+        let said = named(texts["drain"].iter().copied());
+        assert_eq!(said, Some(("p00, p01, p02, p04, p05, p06, p07, p08".to_owned(), 11)));
+        assert_eq!(named([].into_iter()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Which template a pod was made of, and which is the newest of its kind. Pure.
 //!
 //! During a rolling update a session that loses its home should not move to a pod that will end as well. A
-//! template is as old as its oldest pod; of several templates of one workload the youngest is the newest, as soon as one
+//! template is as old as the oldest pod that was seen of it since it last had none; of several templates of one workload the youngest is the newest, as soon as one
 //! of its pods serves. A new version that never comes up so makes nobody outdated.
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,12 +24,15 @@ pub struct Template {
     pub created: i64,
 }
 
+/// When the first pod of a template was made, by workload and hash, of all that have pods.
+pub type Ages = HashMap<(Arc<str>, Arc<str>), i64>;
+
 /// The newest template of each workload, at one moment.
 #[derive(Debug, Default)]
 pub struct Newest<'a> {
-    templates: HashMap<(&'a str, &'a str), Seen>,
+    templates: HashMap<(&'a Arc<str>, &'a Arc<str>), Seen>,
     /// By workload, when the oldest pod of its newest template was made.
-    newest: HashMap<&'a str, i64>,
+    newest: HashMap<&'a Arc<str>, i64>,
 }
 
 #[derive(Debug)]
@@ -51,12 +54,14 @@ impl Template {
 }
 
 impl<'a> Newest<'a> {
-    /// The newest templates among those of `pods`, each with whether its pod serves.
-    pub fn of(pods: impl Iterator<Item = (&'a Template, bool)>) -> Self {
+    /// The newest templates among those of `pods`, each with whether its pod serves; of before, `ages` are known.
+    pub fn of(pods: impl Iterator<Item = (&'a Template, bool)>, ages: &Ages) -> Self {
         let mut found = Self::default();
         for (template, serves) in pods {
-            let key = (&*template.workload, &*template.hash);
-            let seen = found.templates.entry(key).or_insert(Seen { oldest: template.created, serves });
+            let seen = found.templates.entry((&template.workload, &template.hash)).or_insert_with(|| {
+                let known = ages.get(&(Arc::clone(&template.workload), Arc::clone(&template.hash)));
+                Seen { oldest: known.copied().unwrap_or(template.created), serves }
+            });
             seen.oldest = seen.oldest.min(template.created);
             seen.serves |= serves;
         }
@@ -69,9 +74,17 @@ impl<'a> Newest<'a> {
 
     /// Whether there is a newer template of the same workload. Templates of the same second are equally new.
     pub fn outdates(&self, template: &Template) -> bool {
-        let own = self.templates.get(&(&*template.workload, &*template.hash));
-        let newest = self.newest.get(&*template.workload);
+        let own = self.templates.get(&(&template.workload, &template.hash));
+        let newest = self.newest.get(&template.workload);
         own.zip(newest).is_some_and(|(own, newest)| own.oldest < *newest)
+    }
+
+    /// How old the templates are, to be remembered: pods that are made again make no template younger.
+    pub fn ages(&self) -> Ages {
+        let age = |(&(workload, hash), seen): (&(&Arc<str>, &Arc<str>), &Seen)| {
+            ((Arc::clone(workload), Arc::clone(hash)), seen.oldest)
+        };
+        self.templates.iter().map(age).collect()
     }
 }
 
@@ -126,14 +139,14 @@ mod tests {
             (vec![(template("llama", "a", 300), true), (template("llama", "b", 200), true)], true),
         ] {
             let all = || std::iter::once((&old, true)).chain(others.iter().map(|(it, serves)| (it, *serves)));
-            assert_eq!(Newest::of(all()).outdates(&old), outdated, "{others:?}");
+            assert_eq!(Newest::of(all(), &Ages::new()).outdates(&old), outdated, "{others:?}");
         }
     }
 
     #[test]
     fn after_a_rollback_the_newest_is_what_was_rolled_back_to() {
         let (bad, good) = (template("llama", "b", 200), template("llama", "a", 300));
-        let newest = Newest::of([(&bad, true), (&good, true)].into_iter());
+        let newest = Newest::of([(&bad, true), (&good, true)].into_iter(), &Ages::new());
         assert!(newest.outdates(&bad) && !newest.outdates(&good));
     }
 }

@@ -21,6 +21,41 @@ pub enum Trouble {
     Failing,
 }
 
+/// A watch that breaks so often in a row, without a word between, is in trouble. Once or twice is usual: API servers
+/// restart.
+const BREAKS: u32 = 3;
+
+/// How a watch goes on after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Where it was.
+    Resume,
+    /// With a list of all: where it was is not known any more, or not yet.
+    List,
+    /// The same, and it is in [`Trouble`].
+    Trouble,
+}
+
+impl Course {
+    /// After this error, which is the so many-th in a row, counted from 1.
+    pub(super) fn after(error: &watcher::Error, failures: u32) -> Self {
+        let (broke, code) = match error {
+            watcher::Error::WatchStartFailed(ApiError::Api(status)) => (false, Some(status.code)),
+            watcher::Error::WatchStartFailed(_) => (false, None),
+            watcher::Error::WatchFailed(_) => (true, None),
+            watcher::Error::WatchError(status) => (true, Some(status.code)),
+            watcher::Error::InitialListFailed(_) | watcher::Error::NoResourceVersion => return Self::Trouble,
+        };
+        let passes = broke || matches!(Trouble::of(error), Trouble::Unreachable | Trouble::Failing);
+        match code {
+            _ if failures >= BREAKS || !passes => Self::Trouble,
+            // Expired, newer than the server's cache, or not a version of this server at all.
+            Some(410 | 504 | 400) => Self::List,
+            _ => Self::Resume,
+        }
+    }
+}
+
 impl Trouble {
     /// What an error of a watch means.
     pub(super) fn of(error: &watcher::Error) -> Self {

@@ -2,32 +2,28 @@
 
 use std::fmt::Debug;
 use std::mem;
-use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until};
 
-use super::trouble::{Trouble, innermost};
+use super::trouble::{Course, Trouble, innermost};
 
 /// How long one request to watch lasts before it is made again. A connection that has died without a word is
 /// noticed a little later.
 pub(super) const WATCH_SECONDS: u32 = 50;
-/// Objects in one answer to a list: a page is held whole before it is trimmed.
-const PAGE: u32 = 100;
+/// Objects in one answer to a list: a page is held whole before it is trimmed, and 2,000 pods are a few requests.
+const PAGE: u32 = 500;
 /// How long to wait after the first failure in a row; doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// An API server that was away for long is found again within this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Pauses vary by this share, so that replicas do not come back all at once.
 const JITTER: f64 = 0.2;
-/// A watch that breaks so often in a row, without a word between, is in trouble. Once or twice is usual: API servers
-/// restart.
-const BREAKS: u32 = 3;
-
 /// What a watch has seen.
 #[derive(Debug)]
 pub enum Seen<T> {
@@ -41,12 +37,12 @@ pub enum Seen<T> {
     Trouble,
 }
 
-type Events<K> = Pin<Box<dyn Stream<Item = watcher::Result<Event<K>>> + Send>>;
+type Events<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
 /// A watch on objects of kind `K`, of which `T` is kept.
 pub struct Watch<K, T> {
-    api: Api<K>,
-    config: Config,
+    /// Begins with a list of all.
+    open: Box<dyn Fn() -> Events<K> + Send>,
     read: fn(K) -> T,
     /// What is watched, as the Role names it.
     name: &'static str,
@@ -54,7 +50,10 @@ pub struct Watch<K, T> {
     events: Events<K>,
     /// A list that is not complete yet.
     arriving: Vec<T>,
+    /// Whether a list was ever complete.
+    listed: bool,
     failures: u32,
+    failed_at: Option<Instant>,
     wait_until: Option<Instant>,
     trouble: Option<Trouble>,
 }
@@ -66,16 +65,25 @@ where
     /// Watches what `config` selects of `api`. Nothing is asked before the first [`Watch::next`].
     pub fn new(api: Api<K>, namespace: &str, config: Config, name: &'static str, read: fn(K) -> T) -> Self {
         let config = config.timeout(WATCH_SECONDS).page_size(PAGE);
-        let events = watcher(api.clone(), config.clone()).boxed();
+        Self::over(move || watcher(api.clone(), config.clone()).boxed(), namespace, name, read)
+    }
+
+    fn over(
+        open: impl Fn() -> Events<K> + Send + 'static,
+        namespace: &str,
+        name: &'static str,
+        read: fn(K) -> T,
+    ) -> Self {
         Self {
-            api,
-            config,
+            events: open(),
+            open: Box::new(open),
             read,
             name,
             namespace: namespace.to_owned(),
-            events,
             arriving: Vec::new(),
+            listed: false,
             failures: 0,
+            failed_at: None,
             wait_until: None,
             trouble: None,
         }
@@ -91,6 +99,11 @@ where
         self.trouble
     }
 
+    /// Whether what was seen is what there is: a list was complete, and nothing is wrong since.
+    pub fn is_up(&self) -> bool {
+        self.listed && self.trouble.is_none()
+    }
+
     /// Waits for what is seen next. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Seen<T> {
         loop {
@@ -103,6 +116,7 @@ where
                 Some(Ok(Event::InitApply(object))) => self.arriving.push((self.read)(object)),
                 Some(Ok(Event::InitDone)) => {
                     self.is_well();
+                    self.listed = true;
                     return Seen::All(mem::take(&mut self.arriving));
                 }
                 Some(Ok(Event::Apply(object))) => {
@@ -132,17 +146,22 @@ where
 
     /// Notes a failure; returns whether there is a new kind of trouble.
     fn failed(&mut self, error: &watcher::Error) -> bool {
-        self.wait_until = Some(Instant::now() + pause(self.failures, rand::random_range(-JITTER..JITTER)));
+        let now = Instant::now();
+        self.failures = in_a_row(self.failures, self.failed_at.replace(now).map(|before| now - before));
+        self.wait_until = Some(now + pause(self.failures, rand::random_range(-JITTER..JITTER)));
         self.failures = self.failures.saturating_add(1);
-        let broke = matches!(error, watcher::Error::WatchFailed(_) | watcher::Error::WatchError(_));
-        if broke && self.failures < BREAKS {
-            tracing::debug!(watch = self.name, %error, "a watch broke; it goes on where it was");
-            return false;
-        }
-        if !matches!(error, watcher::Error::InitialListFailed(_)) {
-            // Where it was may be a version that the server does not know any more, or does not know yet: a list
-            // of all ends that, and shows that the server is back.
-            self.start_over();
+        match Course::after(error, self.failures) {
+            Course::Resume => {
+                tracing::debug!(watch = self.name, %error, "a watch broke; it goes on where it was");
+                return false;
+            }
+            Course::List => {
+                tracing::debug!(watch = self.name, %error, "where the watch was is not known any more; it lists all");
+                self.start_over();
+                return false;
+            }
+            // A list of all, because it shows that the server is back.
+            Course::Trouble => self.start_over(),
         }
         let trouble = Some(Trouble::of(error));
         if self.trouble == trouble {
@@ -172,8 +191,14 @@ where
 
     fn start_over(&mut self) {
         self.arriving.clear();
-        self.events = watcher(self.api.clone(), self.config.clone()).boxed();
+        self.events = (self.open)();
     }
+}
+
+/// So many failures in a row, where the last is so long ago. A quiet watch says nothing for hours, and is well.
+fn in_a_row(failures: u32, since: Option<Duration>) -> u32 {
+    let long_ago = since.is_some_and(|since| since > Duration::from_secs(WATCH_SECONDS.into()));
+    if long_ago { 0 } else { failures }
 }
 
 /// The wait after so many failures in a row.
@@ -183,13 +208,4 @@ fn pause(failures: u32, jitter: f64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_from_a_moment_to_a_few_seconds() {
-        let pauses: Vec<_> = [0, 1, 2, 4, 10, u32::MAX].iter().map(|n| pause(*n, 0.0).as_millis()).collect();
-        assert_eq!(pauses, [200, 400, 800, 3_200, 5_000, 5_000]);
-        assert!(pause(10, JITTER) <= LONGEST_PAUSE * 2);
-    }
-}
+mod tests;

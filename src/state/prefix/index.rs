@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use parking_lot::RwLock;
+use parking_lot::{MutexGuard, RwLock};
 
 use super::holders::{Holders, slots, words_for};
 use super::lane::Lane;
@@ -12,6 +12,9 @@ const SHARDS: usize = 64;
 /// Bytes of one (block, endpoint) pair: an entry of the index and a node and an entry of the lane, with
 /// the slack of their tables. An estimate for the gauge, not an accounting.
 const BYTES_PER_BLOCK: usize = 80;
+
+/// Blocks that are forgotten in one go, some ten microseconds.
+const FORGOTTEN_AT_ONCE: usize = 256;
 
 type Shard = HashMap<u64, Holders, ahash::RandomState>;
 
@@ -105,11 +108,20 @@ impl PrefixIndex {
         }
     }
 
-    /// Forgets all that `lane` held; for good if its endpoint left the pool.
+    /// Forgets as many blocks as `lane` held when this began; all and for good if its endpoint left the pool.
+    ///
+    /// The oldest go first, a few at a time: a pick that notes its blocks meanwhile waits only for those few.
     pub fn forget(&self, lane: &Lane, close: bool) {
-        let mut blocks = lane.blocks.lock();
-        for hash in blocks.drain(close) {
-            self.remove(hash, lane.slot());
+        let mut left = lane.blocks.lock().closing(close).len();
+        while left > 0 {
+            let few = left.min(FORGOTTEN_AT_ONCE);
+            let mut blocks = lane.blocks.lock();
+            for _ in 0..few {
+                let Some(hash) = blocks.evict() else { return };
+                self.remove(hash, lane.slot());
+            }
+            left -= few;
+            MutexGuard::unlock_fair(blocks);
         }
     }
 

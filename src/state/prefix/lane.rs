@@ -87,6 +87,12 @@ impl Lane {
         self.blocks.lock().places.len()
     }
 
+    /// Keeps everybody else from its blocks for as long as this is held.
+    #[cfg(test)]
+    pub fn hold(&self) -> impl Sized + '_ {
+        self.blocks.lock()
+    }
+
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -144,13 +150,10 @@ impl Blocks {
         true
     }
 
-    /// Takes everything out, and for good if `close`.
-    pub fn drain(&mut self, close: bool) -> Vec<u64> {
+    /// Takes nothing in any more if `close`.
+    pub fn closing(&mut self, close: bool) -> &Self {
         self.closed |= close;
-        self.slab.clear();
-        self.free.clear();
-        (self.newest, self.oldest) = (NIL, NIL);
-        self.places.drain().map(|(hash, _)| hash).collect()
+        self
     }
 
     fn link_newest(&mut self, place: u32) {

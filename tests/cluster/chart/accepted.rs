@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::helm::{Helm, chart, only};
+use super::helm::{Helm, IMAGE, chart, only};
 use super::matrix::MATRIX;
 use super::site::Site;
 use crate::support::homing::binary;
@@ -15,7 +15,7 @@ fn helm_lint_finds_nothing() {
     let chart = chart();
     let chart = chart.to_str().expect("a plain path");
     for case in MATRIX {
-        Helm::offline().run(&[&["lint", "--strict", chart][..], &case.arguments()].concat());
+        Helm::offline().run(&[&["lint", "--strict", chart][..], &IMAGE, &case.arguments()].concat());
     }
 }
 

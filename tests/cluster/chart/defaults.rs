@@ -62,6 +62,15 @@ fn a_new_pod_is_ready_as_long_as_gateways_may_take_to_learn_of_it_before_an_old_
 }
 
 #[test]
+fn the_user_is_that_of_the_image_or_of_the_cluster() {
+    let objects = rendered(&["pool.name=pool"]);
+    for pod in [&only(&objects, "Deployment")["spec"]["template"]["spec"], &only(&objects, "Pod")["spec"]] {
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert!(!pod.to_string().contains("runAsUser") && !pod.to_string().contains("runAsGroup"), "{pod}");
+    }
+}
+
+#[test]
 fn the_picker_speaks_what_each_gateway_expects() {
     let facts = |gateway: &str, more: &[&str]| {
         let named = format!("gateway={gateway}");
@@ -83,6 +92,29 @@ fn the_picker_speaks_what_each_gateway_expects() {
     assert_eq!(facts("kgateway", &[]), (true, json!("http2"), true));
     assert_eq!(facts("envoyGateway", &[]), (false, json!("kubernetes.io/h2c"), false));
     assert_eq!(facts("istio", &["tls.enabled=false"]), (false, json!("kubernetes.io/h2c"), false));
+}
+
+#[test]
+fn a_pool_of_the_chart_has_only_fields_of_the_first_definitions_unless_more_is_asked_for() {
+    let pool = |values: &[&str]| {
+        let basic = ["pool.create=true", "engines.selector.app=llama"];
+        only(&rendered(&[&basic, values].concat()), "InferencePool")["spec"].clone()
+    };
+    let usual = pool(&[]);
+    let fields: Vec<&String> = usual.as_object().expect("a specification").keys().collect();
+    assert_eq!(fields, ["endpointPickerRef", "selector", "targetPorts"]);
+    assert_eq!(pool(&["pool.appProtocol=kubernetes.io/h2c"])["appProtocol"], "kubernetes.io/h2c");
+}
+
+#[test]
+fn a_route_of_the_chart_lets_answers_take_as_long_as_they_take() {
+    for gateway in ["envoyGateway", "envoyAIGateway", "istio", "kgateway", "agentgateway", "nginxGatewayFabric"] {
+        let gateway = format!("gateway={gateway}");
+        let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=gateway"];
+        let objects =
+            rendered(&[&[gateway.as_str(), "pool.create=true", "engines.selector.app=llama"][..], &route].concat());
+        assert_eq!(only(&objects, "HTTPRoute")["spec"]["rules"][0]["timeouts"], json!({"request": "0s"}), "{gateway}");
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ pub fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/homing")
 }
 
+/// The image that every release needs to be told.
+pub const IMAGE: [&str; 2] = ["--set", "image.repository=images.example.com/homing"];
+
 /// Helm with a folder of its own, so that nothing of the machine's user is read or written.
 pub struct Helm {
     folder: TempDir,
@@ -60,10 +63,12 @@ impl Helm {
         let chart = chart();
         let fixed =
             [OsStr::new("template"), release.as_ref(), chart.as_ref(), "--namespace".as_ref(), namespace.as_ref()];
-        objects(&self.run(&fixed.into_iter().chain(values.iter().map(OsStr::new)).collect::<Vec<_>>()))
+        let values = IMAGE.iter().chain(values).map(OsStr::new);
+        objects(&self.run(&fixed.into_iter().chain(values).collect::<Vec<_>>()))
     }
 
-    fn output(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
+    /// What a run prints, and how it ends.
+    pub fn output(&self, arguments: &[impl AsRef<OsStr>]) -> Output {
         let mut command = Command::new(helm());
         for name in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
             command.env(name, self.folder.path());

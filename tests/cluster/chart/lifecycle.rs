@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::helm::chart;
+use super::helm::{IMAGE, chart};
 use super::site::Site;
 use crate::support::eventually;
 
@@ -33,7 +33,9 @@ impl Site {
     }
 
     pub fn install(&self, release: &str, values: &[&str]) {
-        self.release(&["install", release, chart().to_str().expect("a plain path")], values);
+        let chart = chart();
+        let command = ["install", release, chart.to_str().expect("a plain path")];
+        self.release(&[&command[..], &IMAGE].concat(), values);
     }
 
     /// Everything but what controllers make, in their own time.
@@ -83,6 +85,56 @@ async fn a_release_is_installed_upgraded_rolled_back_and_taken_away_without_a_tr
     site.release(&["uninstall", "rel"], &[]);
     // Where controllers run, they collect what they made of it.
     eventually("nothing is left", async || (site.contents().await == before).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_edit_by_hand_holds_up_the_next_upgrade_until_it_is_told_to_take_over() {
+    let site = Site::new().await;
+    site.install("rel", &["pool.name=llama"]);
+    let edited = json!({"data": {"config.yaml": "apiVersion: homing.dev/v1alpha1\nkind: PickerConfig\nlimits: {strict: true}\n"}});
+    site.edit(CONFIG_MAP, "rel-homing-config", &edited).await;
+    let chart = chart();
+    let weight = "config.scorers.prefixLocality.weight=3";
+    let upgrade = ["upgrade", "rel", chart.to_str().expect("a plain path"), "--reset-then-reuse-values"];
+    let refused = site.helm.refusal(&[&upgrade[..], &["--namespace", &site.namespace, "--set", weight]].concat());
+    assert!(refused.contains("conflict") && refused.contains("kubectl-edit"), "{refused}");
+    site.release(&[&upgrade[..], &["--force-conflicts"]].concat(), &[weight]);
+    assert!(site.configuration("rel").await.contains("weight: 3"));
+    // A failed upgrade leaves nothing that holds up the next one.
+    site.release(&upgrade, &["config.scorers.prefixLocality.weight=4"]);
+    assert!(site.configuration("rel").await.contains("weight: 4"));
+}
+
+#[tokio::test]
+async fn an_autoscaler_that_is_switched_on_begins_with_one_replica_and_what_it_set_is_taken_back_by_force() {
+    let site = Site::new().await;
+    site.install("rel", &["pool.name=llama", "replicas=3"]);
+    let replicas =
+        async || site.get(DEPLOYMENT, "rel-homing").await.expect("the Deployment")["spec"]["replicas"].clone();
+    assert_eq!(replicas().await, 3);
+    let chart = chart();
+    let upgrade = ["upgrade", "rel", chart.to_str().expect("a plain path"), "--reset-then-reuse-values"];
+    site.release(&upgrade, &["autoscaling.enabled=true"]);
+    assert_eq!(replicas().await, 1, "Helm gave up the field, and the API server sets its default");
+    site.edit(DEPLOYMENT, "rel-homing", &json!({"spec": {"replicas": 4}})).await;
+    site.release(&upgrade, &["image.tag=next"]);
+    assert_eq!(replicas().await, 4, "an upgrade leaves alone what the autoscaler set");
+    let off = ["--namespace", &site.namespace, "--set", "autoscaling.enabled=false"];
+    let refused = site.helm.refusal(&[&upgrade[..], &off].concat());
+    assert!(refused.contains("conflict"), "{refused}");
+    site.release(&[&upgrade[..], &["--force-conflicts"]].concat(), &["autoscaling.enabled=false"]);
+    assert_eq!(replicas().await, 3);
+}
+
+#[tokio::test]
+async fn a_pool_of_the_chart_stays_where_its_annotation_says_so() {
+    let site = Site::new().await;
+    let keep = r"pool.annotations.helm\.sh/resource-policy=keep";
+    site.install("rel", &["pool.create=true", "engines.selector.app=llama", keep]);
+    site.release(&["uninstall", "rel"], &[]);
+    let pool = ("inference.networking.k8s.io", "v1", "InferencePool");
+    assert!(site.get(pool, "rel-homing").await.is_some());
+    assert!(site.get(DEPLOYMENT, "rel-homing").await.is_none());
 }
 
 #[tokio::test]

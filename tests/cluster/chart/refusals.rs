@@ -1,10 +1,11 @@
 //! Values that make no sense are refused before anything is installed, with words that help.
 
-use super::helm::{Helm, chart};
+use super::helm::{Helm, IMAGE, chart};
 
 /// What is set, and what the refusal must say.
 const REFUSED: &[(&[&str], &str)] = &[
     (&[], "Homing does not know its engines. Set pool.name"),
+    (&["pool.name=p", "image.repository="], "image.repository is empty: there is no published image yet. Build one"),
     (&["pool.create=true"], "pool.create needs engines.selector"),
     (&["pool.name=p", "gateway=isto"], "at '/gateway': value must be one of 'none', 'envoyGateway'"),
     (&["pool.name=p", "replica=2"], "additional properties 'replica' not allowed"),
@@ -25,12 +26,31 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["pool.name=p", "picker.maxEndpoints=9"], "at '/picker/maxEndpoints': maximum: got 9, want 8"),
     (&["pool.name=p", "engines.targetPorts={8000,8000}"], "at '/engines/targetPorts'"),
     (&["pool.name=p", "fullnameOverride=Homing"], "fullnameOverride: \"Homing\" is no name: it may hold"),
+    (
+        &["pool.name=p", r"podLabels.app\.kubernetes\.io/name=mine"],
+        "podLabels: app.kubernetes.io/name is the chart's own",
+    ),
+    (
+        &["pool.name=p", r"labels.app\.kubernetes\.io/instance=i"],
+        "labels: app.kubernetes.io/instance is the chart's own",
+    ),
     (&["pool.name=p", "gateway=envoyGateway"], "gateway envoyGateway needs engines.selector"),
     (
         &["engines.selector.app=a", "gateway=envoyGateway", "engines.targetPorts={8000,8001}"],
         "gateway envoyGateway takes one port in engines.targetPorts",
     ),
     (&["engines.selector.app=a", "gateway=envoyGateway"], "gateway envoyGateway needs a route"),
+    (
+        &["engines.selector.app=a", "gateway=istio"],
+        "gateway istio finds Homing through an InferencePool: set pool.name",
+    ),
+    (&["engines.selector.app=a", "gateway=agentgateway"], "gateway agentgateway finds Homing through an InferencePool"),
+    (&["pool.name=p", "extraArgs={--drain-window=9s}"], "extraArgs: --drain-window is given by the chart already"),
+    (&["pool.name=p", "extraArgs={--pool-name,q}"], "extraArgs: --pool-name is given by the chart already"),
+    (&["pool.name=p", "extraEnv[0].name=HOMING_LOG"], "extraEnv: HOMING_LOG is given by the chart already"),
+    (&["pool.name=p", "picker.logLevel=verbose"], "picker.logLevel: verbose is no level: write error"),
+    (&["pool.name=p", "picker.logLevel=info\\,loud"], "picker.logLevel: loud is no level"),
+    (&["pool.name=p", "gatewaySettings.routes[0]="], "at '/gatewaySettings/routes/0'"),
     (&["engines.selector.app=a", "gateway=envoyGateway", "tls.enabled=true"], "speaks plain HTTP/2 to the picker"),
     (&["pool.name=p", "gateway=envoyGateway", "tls.existingSecret=s"], "there is a certificate, but TLS is off"),
     (&["pool.name=p", "gateway=agentgateway", "tls.enabled=false"], "gateway agentgateway always speaks TLS"),
@@ -43,6 +63,7 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["pool.name=p", "tls.existingSecret=s", "tls.certManager.enabled=true"],
         "tls.existingSecret and tls.certManager.enabled both say",
     ),
+    (&["pool.name=p", "prometheusRule.enabled=true"], "prometheusRule.enabled needs serviceMonitor.enabled"),
     (&["pool.name=p", "tls.certManager.enabled=true"], "tls.certManager.enabled needs tls.certManager.issuerRef.name"),
     (
         &["pool.name=p", "autoscaling.enabled=true", "autoscaling.maxReplicas=1"],
@@ -56,7 +77,7 @@ fn values_that_make_no_sense_are_refused_with_words_that_help() {
     let chart = chart.to_str().expect("a plain path");
     for (values, words) in REFUSED {
         let values: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
-        let said = Helm::offline().refusal(&[&["template", "rel", chart][..], &values].concat());
+        let said = Helm::offline().refusal(&[&["template", "rel", chart][..], &IMAGE, &values].concat());
         assert!(said.contains(words), "{values:?} should be refused with {words:?}: {said}");
     }
 }

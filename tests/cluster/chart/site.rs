@@ -75,6 +75,15 @@ impl Site {
         applied.unwrap_or_else(|error| panic!("{kind} {} is not accepted: {error}\n{object:#}", name(object)));
     }
 
+    /// Changes an object as `kubectl edit` does.
+    pub async fn edit(&self, kind: (&str, &str, &str), name: &str, change: &Value) {
+        let (group, version, kind) = kind;
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &kind);
+        let how = PatchParams { field_manager: Some("kubectl-edit".to_owned()), ..PatchParams::default() };
+        api.patch(name, &how, &Patch::Merge(change)).await.expect("the object takes the change");
+    }
+
     /// An object as it is.
     pub async fn get(&self, kind: (&str, &str, &str), name: &str) -> Option<Value> {
         let (group, version, kind) = kind;

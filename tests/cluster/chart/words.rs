@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-use super::helm::{Helm, chart};
+use super::helm::{Helm, IMAGE, chart};
 
 /// A file's name, and the values.
 const CASES: &[(&str, &[&str])] = &[
@@ -19,7 +19,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("istio", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "httpRoute.enabled=true"]),
     ("istio-mesh", &["gateway=istio", "pool.create=true", "engines.selector.app=llama", "tls.enabled=false"]),
     ("kgateway", &["gateway=kgateway", "pool.name=llama", "existingConfigMap.name=mine"]),
-    ("agentgateway-no-pool", &["gateway=agentgateway", "engines.selector.app=llama", "serviceMonitor.enabled=true"]),
+    ("agentgateway", &["gateway=agentgateway", "pool.name=llama", "serviceMonitor.enabled=true"]),
 ];
 
 #[test]
@@ -30,7 +30,7 @@ fn the_notes_tell_the_next_step_for_each_gateway() {
         let parent = "httpRoute.parentRefs[0].name=gateway";
         let values: Vec<&str> = values.iter().copied().chain([parent]).flat_map(|value| ["--set", value]).collect();
         let fixed = ["install", "rel", chart.to_str().expect("a plain path"), "--namespace", "llm", "--dry-run=client"];
-        let printed = Helm::offline().run(&[&fixed[..], &values].concat());
+        let printed = Helm::offline().run(&[&fixed[..], &IMAGE, &values].concat());
         let notes = printed.split_once("\nNOTES:\n").expect("there are notes").1.trim_end().to_owned() + "\n";
         let file = folder.join(format!("{name}.txt"));
         if env::var_os("HOMING_BLESS").is_some() {

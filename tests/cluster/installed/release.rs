@@ -15,7 +15,8 @@ pub const PODS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance
 /// The port of Homing's admin pages, on the pod's loopback address.
 const ADMIN: u16 = 9004;
 /// What every release here is given: the image of this machine, and a pool of the engines.
-const VALUES: [&str; 3] = ["image.tag=test", "pool.create=true", "engines.selector.app=engine"];
+const VALUES: [&str; 4] =
+    ["image.repository=homing", "image.tag=test", "pool.create=true", "engines.selector.app=engine"];
 /// How long Helm waits until what it did is done.
 const WAIT: [&str; 3] = ["--wait", "--timeout", "3m"];
 

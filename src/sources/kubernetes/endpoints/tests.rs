@@ -122,13 +122,34 @@ fn another_pod_another_port_and_another_start_are_other_endpoints() {
     for (index, one) in identities.iter().enumerate() {
         assert!(!identities[..index].contains(one), "{one} twice");
     }
-    let moved = Pod { address: Some([10, 0, 0, 8].into()), labels: Arc::default(), ..pod() };
+    let moved = Pod { address: Some([10, 0, 0, 8].into()), ..pod() };
     assert_eq!(identity(&moved, 8000), identities[0], "an address is no identity");
+}
+
+#[test]
+fn of_many_odd_words_the_first_is_shown_and_the_others_are_counted() {
+    for (list, complaint) in [
+        ("8000,x", "active-ports: `x` is no port number"),
+        ("x,8000,y,z", "active-ports: `x` is no port number, nor are 2 others"),
+    ] {
+        let pod = Pod { active_ports: Some(list.into()), ..pod() };
+        assert_eq!(endpoints(&spec(&[8000]), &pod).complaint.as_deref(), Some(complaint));
+    }
 }
 
 proptest! {
     #[test]
-    fn no_annotation_makes_more_endpoints_than_target_ports(text in "[0-9a-z, +-]{0,24}", count in 1usize..8) {
+    fn no_annotation_makes_a_long_complaint(word in "\\PC{0,90}|[\\x00-\\x1f\u{10ffff}\"]{0,90}", count in 0usize..4000) {
+        let text = || Some(format!("{word},").repeat(count) + &word);
+        let pod = Pod { active_ports: text(), weight: text(), drain: text(), ..pod() };
+        let complaint = endpoints(&spec(&[8000]), &pod).complaint.unwrap_or_default();
+        prop_assert!(complaint.len() <= 512, "{} bytes", complaint.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_annotation_makes_more_makes_more_endpoints_than_target_ports(text in "[0-9a-z, +-]{0,24}", count in 1usize..8) {
         let ports: Vec<u16> = (0..count as u16).map(|n| 8000 + n).collect();
         let pod = Pod { active_ports: Some(text.clone()), weight: Some(text.clone()), drain: Some(text), ..pod() };
         let standing = endpoints(&spec(&ports), &pod);

@@ -16,8 +16,13 @@ fn pod(name: &str, ready: bool) -> Pod {
 
 /// Who of `pods` is in the pool.
 fn call<const N: usize>(roster: &mut Roster, pods: [Pod; N], now: Instant) -> Roll {
+    call_if(true, roster, pods, now)
+}
+
+/// The same where it may be that they were so and are not any more.
+fn call_if<const N: usize>(sure: bool, roster: &mut Roster, pods: [Pod; N], now: Instant) -> Roll {
     let standing = pods.map(|pod| (Arc::clone(&pod.name), endpoints(&spec(), &pod)));
-    roster.call(standing.iter().map(|(name, standing)| (name, standing)), now)
+    roster.call(standing.iter().map(|(name, standing)| (name, standing)), sure, now)
 }
 
 /// Names of the endpoints, those that are away in brackets.
@@ -47,6 +52,28 @@ fn a_pod_that_is_not_ready_for_a_moment_keeps_its_place_until_the_grace_period_e
     let roll = call(false, seconds(start, 70));
     assert_eq!((names(&roll).as_str(), roll.next), ("a", None));
     assert_eq!(names(&call(false, seconds(start, 71))), "a", "and it stays out");
+}
+
+#[test]
+fn no_grace_period_ends_while_nobody_knows_and_it_begins_anew_when_that_is_over() {
+    let (mut roster, start) = (Roster::new(GRACE), Instant::now());
+    let mut call = |sure, ready, at| call_if(sure, &mut roster, [pod("a", true), pod("b", ready)], at);
+    call(true, true, start);
+    assert_eq!(call(true, false, start).next, Some(seconds(start, 30)));
+    let roll = call(false, false, seconds(start, 29));
+    assert_eq!((names(&roll).as_str(), roll.next), ("a (b)", None));
+    assert_eq!(names(&call(false, false, seconds(start, 300))), "a (b)", "it may be ready long since");
+    let roll = call(true, false, seconds(start, 400));
+    assert_eq!((names(&roll).as_str(), roll.next), ("a (b)", Some(seconds(start, 430))), "now it is known not to be");
+    assert_eq!(names(&call(true, false, seconds(start, 430))), "a");
+}
+
+#[test]
+fn a_grace_period_of_any_length_is_taken() {
+    let (mut roster, start) = (Roster::new(Duration::MAX), Instant::now());
+    call(&mut roster, [pod("a", true)], start);
+    let roll = call(&mut roster, [pod("a", false)], seconds(start, 1));
+    assert_eq!((names(&roll).as_str(), roll.next), ("(a)", None));
 }
 
 #[test]
@@ -104,14 +131,37 @@ fn each_change_is_told_once_and_all_pods_are_counted() {
     assert_eq!(roll.counts.iter().sum::<usize>(), 1);
 }
 
+fn made(name: &str, workload: &str, hash: &str, created: i64, ready: bool) -> Pod {
+    let template = Some(Template { workload: workload.into(), hash: hash.into(), created });
+    Pod { template, ..pod(name, ready) }
+}
+
+/// The endpoints that are outdated.
+fn outdated(roll: &Roll) -> String {
+    roll.endpoints.iter().filter(|endpoint| endpoint.outdated).map(|endpoint| &*endpoint.name).collect()
+}
+
+#[test]
+fn a_template_stays_as_old_as_it_was_when_all_its_pods_are_made_again_after_those_of_a_newer_one() {
+    let (mut roster, start) = (Roster::new(GRACE), Instant::now());
+    let canary = || made("c", "llama", "2", 200, true);
+    let stable = |name, created| made(name, "llama", "1", created, true);
+    let roll = call(&mut roster, [stable("a", 100), canary()], start);
+    assert_eq!(outdated(&roll), "a");
+    let roll = call(&mut roster, [stable("a", 100), stable("b", 300), canary()], start);
+    assert_eq!(outdated(&roll), "ab");
+    let roll = call(&mut roster, [stable("b", 300), canary()], start);
+    assert_eq!(outdated(&roll), "b", "its first pod is gone");
+
+    call(&mut roster, [canary()], start);
+    let roll = call(&mut roster, [stable("a", 400), canary()], start);
+    assert_eq!(outdated(&roll), "c", "it had no pod left, so this is a rollback");
+}
+
 #[test]
 fn endpoints_of_an_older_template_are_outdated_while_a_pod_of_a_newer_one_serves() {
-    let made = |name: &str, workload: &str, hash: &str, created, ready| Pod {
-        template: Some(Template { workload: workload.into(), hash: hash.into(), created }),
-        ..pod(name, ready)
-    };
     let (mut roster, start) = (Roster::new(GRACE), Instant::now());
-    for (new_is_ready, outdated) in [(false, ""), (true, "a"), (false, ""), (true, "a")] {
+    for (new_is_ready, expected) in [(false, ""), (true, "a"), (false, ""), (true, "a")] {
         let pods = [
             made("a", "llama", "1", 100, true),
             made("b", "llama", "2", 200, new_is_ready),
@@ -119,7 +169,6 @@ fn endpoints_of_an_older_template_are_outdated_while_a_pod_of_a_newer_one_serves
             pod("d", true),
         ];
         let roll = call(&mut roster, pods, start);
-        let marked = roll.endpoints.iter().filter(|endpoint| endpoint.outdated);
-        assert_eq!(marked.map(|endpoint| &*endpoint.name).collect::<String>(), outdated, "{new_is_ready}");
+        assert_eq!(outdated(&roll), expected, "{new_is_ready}");
     }
 }

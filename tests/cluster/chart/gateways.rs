@@ -1,0 +1,60 @@
+//! What the chart renders beside Homing for the gateway that asks it.
+
+use serde_json::{Value, json};
+
+use super::helm::{Helm, only};
+
+fn rendered(values: &[&str]) -> Vec<Value> {
+    let basic = ["engines.selector.app=llama"];
+    let values: Vec<&str> = basic.iter().chain(values).flat_map(|value| ["--set", value]).collect();
+    Helm::offline().template("rel", "llm", &values)
+}
+
+fn service<'a>(objects: &'a [Value], name: &str) -> Option<&'a Value> {
+    objects.iter().find(|object| object["kind"] == "Service" && object["metadata"]["name"] == name)
+}
+
+#[test]
+fn answers_of_homing_put_no_replica_out_at_a_gateway_whose_default_is_five() {
+    let rule = only(&rendered(&["gateway=istio", "pool.create=true"]), "DestinationRule").clone();
+    let outlier = &rule["spec"]["trafficPolicy"]["outlierDetection"];
+    assert_eq!([&outlier["consecutive5xxErrors"], &outlier["consecutiveGatewayErrors"]], [&json!(0), &json!(0)]);
+    let policy = rendered(&["gateway=envoyGateway", "gatewaySettings.routes={mine}"]);
+    let policy = only(&policy, "EnvoyExtensionPolicy");
+    let passive = &policy["spec"]["extProc"][0]["backendSettings"]["healthCheck"]["passive"];
+    assert!(passive["consecutive5XxErrors"].as_i64() >= Some(1_000_000), "{passive}");
+}
+
+#[test]
+fn an_envoy_that_the_chart_does_not_know_finds_each_replica_under_a_name() {
+    let objects = rendered(&["service.port=9999"]);
+    let pickers = service(&objects, "rel-homing-pickers").expect("a Service without an address");
+    assert_eq!(pickers["spec"]["clusterIP"], "None");
+    assert_eq!(pickers["spec"]["ports"][0]["port"], 9002, "the pods' own port");
+    assert_eq!(pickers["spec"]["selector"], service(&objects, "rel-homing").expect("a Service")["spec"]["selector"]);
+    assert!(service(&rendered(&["gateway=istio", "pool.create=true"]), "rel-homing-pickers").is_none());
+}
+
+#[test]
+fn a_cluster_has_the_domain_that_it_has() {
+    let certificate = ["tls.certManager.enabled=true", "tls.certManager.issuerRef.name=ca"];
+    let values = ["gateway=istio", "pool.create=true", "clusterDomain=k8s.example.com"];
+    let objects = rendered(&[&certificate[..], &values].concat());
+    let name = "rel-homing.llm.svc.k8s.example.com";
+    assert_eq!(only(&objects, "DestinationRule")["spec"]["host"], name);
+    assert!(only(&objects, "Certificate")["spec"]["dnsNames"].as_array().expect("names").contains(&json!(name)));
+}
+
+#[test]
+fn engines_without_a_pool_that_speak_http_2_are_told_to_homing_and_others_are_not() {
+    let arguments = |values: &[&str]| {
+        let objects = rendered(values);
+        let homing = &only(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"];
+        let doctor = &only(&objects, "Pod")["spec"]["containers"][0]["args"];
+        [homing, doctor].map(|args| args.to_string().contains(r#""--endpoint-app-protocol=kubernetes.io/h2c""#))
+    };
+    let http_2 = "pool.appProtocol=kubernetes.io/h2c";
+    assert_eq!(arguments(&[http_2]), [true, true]);
+    assert_eq!(arguments(&[http_2, "pool.create=true"]), [false, false], "the pool says it");
+    assert_eq!(arguments(&[]), [false, false]);
+}
