@@ -52,6 +52,10 @@ async fn rolling_update(attached: &Attached, load: &Load) -> Vec<Placed> {
     attached.sends_to(&after, &release.engines).await;
     let only_new = async || (release.cluster.pods(PODS).await.len() == after.len()).then_some(());
     release.cluster.eventually("the old ones have ended", only_new).await;
+    // Else requests would come through all the same, to any replica, whatever has become of it.
+    let well = async || attached.gateway.hosts(release, &attached.pickers()).await.iter().all(|host| host.healthy);
+    let well = async || well().await.then_some(());
+    release.cluster.eventually("the health checks find all of them well", well).await;
     load.flows(200).await;
     assert_eq!(load.failures(), BTreeMap::new());
     for replica in &after {
