@@ -96,6 +96,17 @@ impl Attached {
         }
     }
 
+    /// Waits until the health checks of its Envoy have found all replicas well. Where Envoy heard of one before that
+    /// listened, and had sent nothing yet, this takes a minute.
+    pub async fn all_are_well(&self) {
+        let pickers = self.pickers();
+        let well = async || {
+            let hosts = self.gateway.hosts(&self.release, &pickers).await;
+            hosts.iter().all(|host| host.healthy).then_some(())
+        };
+        self.release.cluster.eventually("the health checks find all replicas well", well).await;
+    }
+
     /// Waits until its Envoy sends to exactly these replicas of Homing and these engines.
     pub async fn sends_to(&self, replicas: &[Placed], engines: &[Placed]) {
         for (name, pods) in [(self.pickers(), replicas), (self.engines(), engines)] {

@@ -14,6 +14,8 @@ const RATE: u32 = 100;
 async fn a_rolling_update_fails_no_request_and_a_kill_only_what_was_under_way_or_sent_before_it_was_noticed() {
     let attached = Attached::start(&[], &[]).await;
     let load = Load::start(attached.address(), RATE).await;
+    // Within the first minute requests go to any replica, also to one that does not listen yet.
+    attached.all_are_well().await;
     let replicas = rolling_update(&attached, &load).await;
 
     let dead = &replicas[0];
@@ -52,10 +54,7 @@ async fn rolling_update(attached: &Attached, load: &Load) -> Vec<Placed> {
     attached.sends_to(&after, &release.engines).await;
     let only_new = async || (release.cluster.pods(PODS).await.len() == after.len()).then_some(());
     release.cluster.eventually("the old ones have ended", only_new).await;
-    // Else requests would come through all the same, to any replica, whatever has become of it.
-    let well = async || attached.gateway.hosts(release, &attached.pickers()).await.iter().all(|host| host.healthy);
-    let well = async || well().await.then_some(());
-    release.cluster.eventually("the health checks find all of them well", well).await;
+    attached.all_are_well().await;
     load.flows(200).await;
     assert_eq!(load.failures(), BTreeMap::new());
     for replica in &after {
