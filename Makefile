@@ -18,9 +18,11 @@ with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="
 with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && \
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
-# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, and with Helm.
+# Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, with Helm and
+# with a real Envoy Gateway.
 with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
 	helm="$$(scripts/parts/helm)" && chart_crds="$$(scripts/parts/chart-crds)" && \
+	envoy_gateway="$$(scripts/parts/envoy-gateway)" && export HOMING_ENVOY_GATEWAY="$$envoy_gateway" && \
 	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" HOMING_HELM="$$helm" HOMING_CHART_CRDS="$$chart_crds" &&
 
 .DEFAULT_GOAL := help
@@ -67,6 +69,7 @@ parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/crds
 	@scripts/parts/helm
 	@scripts/parts/chart-crds
+	@scripts/parts/envoy-gateway
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.

@@ -7,5 +7,5 @@ mod certificate;
 mod doctor;
 mod gateway;
 mod life;
-mod release;
+pub mod release;
 mod rollout;

@@ -6,6 +6,7 @@
 mod chart;
 mod config_map;
 mod doctor;
+mod gateway;
 mod inside;
 mod installed;
 mod kubernetes;

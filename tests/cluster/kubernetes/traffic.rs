@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::world::World;
 use crate::support::envoy::Envoy;
-use crate::support::{Protocol, chat, eventually};
+use crate::support::{Connection, Protocol, chat, eventually};
 
 /// Running traffic; dropping it ends it.
 pub struct Traffic {
@@ -25,8 +25,12 @@ impl Traffic {
 
     /// Starts sending new sessions that have the prompt `system` in common.
     pub async fn through(gateway: &Envoy, system: &str) -> Self {
+        Self::over(gateway.connect(Protocol::Http1).await, system).await
+    }
+
+    /// The same over a connection.
+    pub async fn over(mut connection: Connection, system: &str) -> Self {
         let answers = Arc::new(Mutex::new(Vec::new()));
-        let mut connection = gateway.connect(Protocol::Http1).await;
         let (seen, system) = (Arc::clone(&answers), system.to_owned());
         let task = tokio::spawn(async move {
             for n in 0.. {

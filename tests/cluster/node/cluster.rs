@@ -180,7 +180,12 @@ impl Cluster {
 
     /// The pods that `selector` finds and that have an address, by name.
     pub async fn pods(&self, selector: &str) -> Vec<Placed> {
-        let list = self.api::<Pod>().list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
+        self.pods_in(&self.namespace, selector).await
+    }
+
+    async fn pods_in(&self, namespace: &str, selector: &str) -> Vec<Placed> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let list = api.list(&ListParams::default().labels(selector)).await.expect("pods can be listed");
         let mut pods: Vec<Placed> = list.items.iter().filter_map(Placed::of).collect();
         pods.sort();
         pods
@@ -194,8 +199,13 @@ impl Cluster {
 
     /// Waits until there are exactly `count` such pods, all of them ready.
     pub async fn ready(&self, selector: &str, count: usize) -> Vec<Placed> {
+        self.ready_in(&self.namespace, selector, count).await
+    }
+
+    /// The same in another namespace of this node.
+    pub async fn ready_in(&self, namespace: &str, selector: &str, count: usize) -> Vec<Placed> {
         self.eventually(&format!("{count} pods of {selector} are ready"), async || {
-            let pods = self.pods(selector).await;
+            let pods = self.pods_in(namespace, selector).await;
             (pods.len() == count && pods.iter().all(|pod| pod.ready && !pod.ending)).then_some(pods)
         })
         .await
@@ -208,12 +218,22 @@ impl Cluster {
 
     /// Kills what a pod runs, as a crash would.
     pub fn kill(&self, pod: &str) {
-        self.keeper.shared.signal(&self.namespace, pod, Signal::KILL);
+        self.signal(pod, Signal::KILL);
+    }
+
+    /// Signals all that a pod runs.
+    pub fn signal(&self, pod: &str, signal: Signal) {
+        self.keeper.shared.signal(&self.namespace, pod, signal);
     }
 
     /// What a pod has said so far, over all its restarts; it may be gone by now.
     pub fn log(&self, pod: &str) -> String {
-        container::log(&self.keeper.shared.log(&self.namespace, pod))
+        self.log_in(&self.namespace, pod)
+    }
+
+    /// The same of a pod in another namespace of this node.
+    pub fn log_in(&self, namespace: &str, pod: &str) -> String {
+        container::log(&self.keeper.shared.log(namespace, pod))
     }
 
     /// One line of a picker's metrics page.
@@ -226,7 +246,12 @@ impl Cluster {
 
     /// A page of a pod, also of a port that listens on its own loopback address alone; as `kubectl port-forward`.
     pub async fn page(&self, pod: &str, port: u16, path: &str) -> Reply {
-        let key = (self.namespace.clone(), pod.to_owned());
+        self.page_in(&self.namespace, pod, port, path).await
+    }
+
+    /// The same of a pod in another namespace of this node.
+    pub async fn page_in(&self, namespace: &str, pod: &str, port: u16, path: &str) -> Reply {
+        let key = (namespace.to_owned(), pod.to_owned());
         let running = self.keeper.shared.running.lock().get(&key).cloned();
         let network = running.unwrap_or_else(|| panic!("{pod} does not run")).network;
         let stream = network.dial(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));

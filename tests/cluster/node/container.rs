@@ -1,7 +1,8 @@
 //! A container that runs.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -20,6 +21,8 @@ impl Container {
     /// Runs `script` in the pod's network and in mounts of its own; what it says is added to `log`.
     pub fn start(script: &Path, network: &Network, log: &Path) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
+        // It is the container's own `/dev/stdout`, whoever the container is.
+        log.set_permissions(Permissions::from_mode(0o666))?;
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", network.path())).args(["unshare", "--mount", "sh"]).arg(script);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);

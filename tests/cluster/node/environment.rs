@@ -8,8 +8,8 @@ use kube::api::DynamicObject;
 use super::spec::Facts;
 use super::tables::{Kind, Tables};
 
-/// As container runtimes set it.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// As container runtimes set it, after [`PROGRAMS`](super::images::PROGRAMS).
+const PATH: &str = "/image:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Names and values in the order of the spec.
 pub type Environment = Vec<(String, String)>;

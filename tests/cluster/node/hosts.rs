@@ -18,7 +18,9 @@ pub fn names(tables: &Tables, namespace: &str) -> String {
         let within = service.metadata.namespace.as_deref().unwrap_or_default();
         let Some(address) = address(tables, service, within) else { continue };
         let short = if within == namespace { format!(" {name}") } else { String::new() };
-        let long = format!("{name}.{within} {name}.{within}.svc {name}.{within}.svc.cluster.local");
+        // Who asks no search list ends the name with a dot.
+        let full = format!("{name}.{within}.svc.cluster.local");
+        let long = format!("{name}.{within} {name}.{within}.svc {full} {full}.");
         writeln!(text, "{address}{short} {long}").expect("a string takes text");
     }
     text

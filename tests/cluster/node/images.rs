@@ -1,12 +1,14 @@
 //! What a container image is here: programs of this machine, and how they are called inside.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::support::homing;
 
 /// The user of the image of Homing.
 const NONROOT: u32 = 65532;
+/// Where programs are that a container finds by their names alone; no folder of this machine is called so.
+pub const PROGRAMS: &str = "/image";
 
 /// One image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,11 @@ impl Image {
 
     fn engine() -> Self {
         Self { entrypoint: vec!["/homing".to_owned(), "engine".to_owned()], ..Self::homing() }
+    }
+
+    /// One that holds a single program, which runs where the spec names none.
+    pub fn program(binary: PathBuf, name: &str) -> Self {
+        Self { files: vec![(binary, Path::new(PROGRAMS).join(name))], entrypoint: vec![name.to_owned()], user: NONROOT }
     }
 
     fn machine() -> Self {

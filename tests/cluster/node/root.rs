@@ -79,7 +79,9 @@ pub fn script(
         bind(&Path::new("/").join(name), name, false);
     }
     for (from, to) in &image.files {
-        fs::write(root.join(to.strip_prefix("/").expect("a path in an image is absolute")), "")?;
+        let there = root.join(to.strip_prefix("/").expect("a path in an image is absolute"));
+        fs::create_dir_all(there.parent().expect("a file is in a folder"))?;
+        fs::write(there, "")?;
         bind(from, &to.to_string_lossy(), false);
     }
     let mut mounts: Vec<&Mount> = mounts.iter().collect();
@@ -88,6 +90,8 @@ pub fn script(
         fs::create_dir_all(root.join(to.trim_start_matches('/')))?;
         bind(from, to, *read_only);
     }
+    // Every pod has shared memory of its own; Envoys would trip over each other's.
+    line(format!("mount -t tmpfs -o mode=1777 tmpfs {}", quoted(&root.join("dev/shm").to_string_lossy())));
     if read_only {
         line(format!("mount -o remount,bind,ro {at}"));
     }
