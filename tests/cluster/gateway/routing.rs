@@ -24,7 +24,8 @@ async fn sessions(attached: &Attached) {
     let mut connection = attached.connect(Protocol::Http1).await;
     let mut homes = BTreeMap::new();
     for turn in 0..2 {
-        for session in 0..12 {
+        // So many that none is left without one by chance.
+        for session in 0..40 {
             let session = format!("session-{session}");
             let reply = connection.exchange(chat(Some(&session), "short", &format!("question {turn}"))).await.ok();
             assert_eq!(reply.session(), session);
