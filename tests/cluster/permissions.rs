@@ -9,7 +9,7 @@ use crate::kubernetes::{CONFIG_MAP, ControlPlane, POOL, PORT, Site};
 use crate::support::eventually;
 
 /// Group, resource, name if it must be this one, and verb.
-pub type Right = (String, String, String, String);
+type Right = (String, String, String, String);
 
 #[tokio::test]
 async fn homing_uses_exactly_the_permissions_of_its_role() {
@@ -21,11 +21,15 @@ async fn homing_uses_exactly_the_permissions_of_its_role() {
     site.add("r1", &[PORT]).await;
     let homing = site.homing(&["--config-map", CONFIG_MAP]).await;
     site.namespace.configure(bad("twice")).await;
-    let role = site.namespace.role().await;
-    let allowed = rights(&role);
+    each_right_is_used(plane, &site.namespace.name, "homing", &site.namespace.role().await).await;
+    drop(homing);
+}
 
+/// Waits until the holder of this ServiceAccount has used all that its Role allows; it may use nothing else.
+pub async fn each_right_is_used(plane: &ControlPlane, namespace: &str, account: &str, role: &Role) {
+    let allowed = rights(role);
     eventually("each right is used", async || {
-        let requests = requests(plane, &site.namespace.name, "homing");
+        let requests = requests(plane, namespace, account);
         let refused: Vec<&Value> = requests.iter().filter(|request| request["responseStatus"]["code"] == 403).collect();
         assert!(refused.is_empty(), "the Role lacks something: {refused:?}");
         let used: BTreeSet<Right> = requests.iter().map(|request| right(request, &allowed)).collect();
@@ -33,11 +37,10 @@ async fn homing_uses_exactly_the_permissions_of_its_role() {
         (used == allowed).then_some(())
     })
     .await;
-    drop(homing);
 }
 
 /// All that a Role allows.
-pub fn rights(role: &Role) -> BTreeSet<Right> {
+fn rights(role: &Role) -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();
     for rule in role.rules.iter().flatten() {
         let names = rule.resource_names.clone().unwrap_or_else(|| vec![String::new()]);
@@ -52,7 +55,7 @@ pub fn rights(role: &Role) -> BTreeSet<Right> {
 }
 
 /// What a request has used; its object's name where the Role names one.
-pub fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
+fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let object = &request["objectRef"];
     let (group, resource) = (text(&object["apiGroup"]), text(&object["resource"]));
@@ -62,7 +65,7 @@ pub fn right(request: &Value, allowed: &BTreeSet<Right>) -> Right {
 }
 
 /// What the holder of this ServiceAccount has asked for.
-pub fn requests(plane: &ControlPlane, namespace: &str, account: &str) -> Vec<Value> {
+fn requests(plane: &ControlPlane, namespace: &str, account: &str) -> Vec<Value> {
     let user = format!("system:serviceaccount:{namespace}:{account}");
     plane.audit().into_iter().filter(|request| request["user"]["username"] == user.as_str()).collect()
 }

@@ -11,7 +11,7 @@ use crate::support::eventually;
 const CONFIG_MAP: (&str, &str, &str) = ("", "v1", "ConfigMap");
 pub const DEPLOYMENT: (&str, &str, &str) = ("apps", "v1", "Deployment");
 /// A release with an object of every kind.
-const EVERYTHING: &[&str] = &[
+pub const EVERYTHING: &[&str] = &[
     "pool.create=true",
     "engines.selector.app=llama",
     "httpRoute.enabled=true",

@@ -3,22 +3,10 @@
 use serde_json::Value;
 
 use super::helm::{Helm, only};
+use super::lifecycle::EVERYTHING;
 
 /// What YAML reads as a number, a boolean or nothing, unless it is quoted.
 const ODD: [&str; 5] = ["123", "1e3", "no", "true", "null"];
-const EVERYTHING: &[&str] = &[
-    "pool.create=true",
-    "engines.selector.app=llama",
-    "httpRoute.enabled=true",
-    "httpRoute.parentRefs[0].name=gateway",
-    "tls.certManager.enabled=true",
-    "tls.certManager.issuerRef.name=ca",
-    "serviceMonitor.enabled=true",
-    "prometheusRule.enabled=true",
-    "dashboard.enabled=true",
-    "networkPolicy.enabled=true",
-    "autoscaling.enabled=true",
-];
 
 fn rendered(release: &str, namespace: &str, values: &[&str], texts: &[String]) -> Vec<Value> {
     let values = values.iter().flat_map(|value| ["--set", value]);
@@ -63,7 +51,7 @@ fn a_name_stays_a_name_whatever_yaml_would_read_it_as() {
             "autoscaling.enabled=true",
         ];
         for objects in [
-            rendered(odd, odd, &[EVERYTHING, &["gateway=istio"]].concat(), &[]),
+            rendered(odd, odd, EVERYTHING, &[]),
             rendered(odd, odd, &few, &texts),
             rendered("rel", odd, &gateway, &[named("gatewaySettings.routes[0]"), named("fullnameOverride")]),
         ] {

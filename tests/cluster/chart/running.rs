@@ -1,6 +1,5 @@
 //! Homing with the arguments, the ServiceAccount and the Role of a release, as a process beside the API server.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 
@@ -11,7 +10,7 @@ use super::helm::chart;
 use super::lifecycle::DEPLOYMENT;
 use super::site::Site;
 use crate::kubernetes::ControlPlane;
-use crate::permissions::{Right, requests, right, rights};
+use crate::permissions::each_right_is_used;
 use crate::support::{Homing, eventually};
 
 /// What a process beside others has its own way: ports, TLS, logs, and files that only a pod has.
@@ -53,17 +52,8 @@ async fn uses_exactly_its_role(values: &[&str]) {
     upgrade(&site, "config.limits.bufferedBodies=1KiB").await;
     upgrade(&site, "config.prefixIndex.mediaTokens=999").await;
     let role = site.get(("rbac.authorization.k8s.io", "v1", "Role"), "rel-homing").await.expect("the Role");
-    let allowed = rights(&serde_json::from_value(role).expect("a Role"));
-    let plane = ControlPlane::shared().await;
-    eventually("each right is used", async || {
-        let requests = requests(plane, &site.namespace, "rel-homing");
-        let refused: Vec<&Value> = requests.iter().filter(|request| request["responseStatus"]["code"] == 403).collect();
-        assert!(refused.is_empty(), "the Role lacks something: {refused:?}");
-        let used: BTreeSet<Right> = requests.iter().map(|request| right(request, &allowed)).collect();
-        assert!(used.is_subset(&allowed), "{used:?} is more than {allowed:?}");
-        (used == allowed).then_some(())
-    })
-    .await;
+    let role = serde_json::from_value(role).expect("a Role");
+    each_right_is_used(ControlPlane::shared().await, &site.namespace, "rel-homing", &role).await;
     drop(homing);
 }
 
