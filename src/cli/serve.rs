@@ -17,10 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::watch;
 use tonic::service::Routes;
 
-use crate::config::ConfigReader;
 use crate::ext_proc::{ExtProc, Options};
 use crate::metrics::{Metrics, Taken};
 use crate::model::EXPLAINED;
@@ -29,9 +27,8 @@ use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
 use crate::serving::tls::Identity;
 use crate::serving::{Readiness, Runtimes, health, http};
-use crate::sources::engine_metrics::{self, Heard, Target};
 use crate::sources::kubernetes::Cluster;
-use crate::state::{Member, PoolReader, PrefixIndex, pool};
+use crate::state::{PrefixIndex, pool};
 
 use self::inspect::LastRead;
 use self::vital::vital;
@@ -211,7 +208,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     }
     endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness, &vital).await?;
-    scraping::start(ask_engines(pool, config, Arc::clone(&picker)))?;
+    scraping::start(pool, config, Arc::clone(&picker))?;
 
     let acceptor = if secure_serving {
         Some(certificate::acceptor(cert_path.as_deref(), &cert_names, &metrics, &vital).await?)
@@ -247,32 +244,6 @@ async fn say_when_ready(readiness: Readiness) {
             return;
         }
     }
-}
-
-/// Asks every endpoint of the pool for its metrics, whoever is in it.
-async fn ask_engines(mut pool: PoolReader, config: ConfigReader, picker: Arc<Picker>) {
-    let (sender, targets) = watch::channel(targets(&pool));
-    let asking = engine_metrics::run(targets, config, move |scrape| match &scrape.heard {
-        Heard::Said(report) => picker.engine_said(scrape.id, Ok(report), scrape.sent),
-        Heard::Failed(error) => picker.engine_said(scrape.id, Err(error.label()), scrape.sent),
-        Heard::NotAsked => picker.engine_not_asked(scrape.id),
-    });
-    let following = async {
-        loop {
-            pool.changed().await;
-            sender.send_replace(self::targets(&pool));
-        }
-    };
-    tokio::join!(asking, following);
-}
-
-fn targets(pool: &PoolReader) -> Vec<Target> {
-    let pool = pool.load();
-    pool.members().iter().map(target).collect()
-}
-
-fn target(member: &Member) -> Target {
-    Target { id: member.id, address: member.endpoint.address, http2: member.endpoint.http2 }
 }
 
 fn taken<T, E>(read: &Result<T, E>) -> Taken {

@@ -1,8 +1,9 @@
 //! Which template a pod was made of, and which is the newest of its kind. Pure.
 //!
-//! During a rolling update a session that loses its home should not move to a pod that will end as well. A
-//! template is as old as the oldest pod that was seen of it since it last had none; of several templates of one workload the youngest is the newest, as soon as one
-//! of its pods serves. A new version that never comes up so makes nobody outdated.
+//! During a rolling update a session that loses its home should not move to a pod that will end as well. A template
+//! is as old as the oldest pod that was seen of it since it last had none; of several templates of one workload the
+//! youngest is the newest, as soon as one of its pods serves. A new version that never comes up so makes nobody
+//! outdated.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

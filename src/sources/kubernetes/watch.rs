@@ -24,6 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Pauses vary by this share, so that replicas do not come back all at once.
 const JITTER: f64 = 0.2;
+
 /// What a watch has seen.
 #[derive(Debug)]
 pub enum Seen<T> {
