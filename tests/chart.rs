@@ -114,7 +114,7 @@ fn the_schema_knows_each_field_of_the_configuration_and_no_other() {
 fn each_gateway_of_the_schema_has_its_needs_and_its_row() {
     let schema = json("charts/homing/values.schema.json");
     let needs = text("charts/homing/templates/_gateway.tpl");
-    let page = text("docs/install/helm.md");
+    let page = text("docs/helm.md");
     for gateway in schema["properties"]["gateway"]["enum"].as_array().expect("the gateways") {
         assert!(needs.contains(&format!("{gateway} (dict ")), "{gateway}");
         assert!(page.contains(&format!("| `{}` | ", gateway.as_str().expect("a name"))), "{gateway}");

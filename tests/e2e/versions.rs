@@ -1,7 +1,7 @@
 //! The oldest and the newest Envoy that the wheel offers, and both ways to tell them a destination.
 //!
 //! What holds for every version is proved here for these two; all other tests run with the newest. Where the
-//! oldest does less, `docs/install/envoy.md` says so, and a test here.
+//! oldest does less, `docs/install-envoy.md` says so, and a test here.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};

@@ -1,4 +1,5 @@
-//! The settings of the pickers' cluster that `deploy/envoy/` ships, to be tested as they are.
+//! The settings of the pickers' cluster that `deploy/envoy/` ships, to be tested as they are, or with health checks
+//! that wait.
 
 use serde_json::{Value, json};
 
