@@ -108,6 +108,11 @@ pub struct Args {
     #[arg(long)]
     clear_route_cache: bool,
 
+    /// Heeds and answers the headers of the Gateway API inference extension's conformance suite. Never in production:
+    /// any client could then choose its endpoint.
+    #[arg(long)]
+    conformance_test_headers: bool,
+
     /// How long to go on accepting after SIGTERM, while gateways learn that this picker is going.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     drain_window: Duration,
@@ -134,6 +139,9 @@ pub fn run(args: Args, foreign: &[Foreign]) -> anyhow::Result<ExitCode> {
     for Foreign { name: flag, instead, .. } in foreign {
         let instead = (!instead.is_empty()).then_some(*instead);
         tracing::warn!(flag, instead, "this flag of another picker has no meaning here and is ignored");
+    }
+    if args.conformance_test_headers {
+        tracing::warn!("--conformance-test-headers is on: every client may choose its endpoint. Only for tests");
     }
     if !args.secure_serving {
         let given = [("--cert-path", args.cert_path.is_some()), ("--cert-name", !args.cert_names.is_empty())];
@@ -164,6 +172,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         explain_header,
         max_endpoints,
         clear_route_cache,
+        conformance_test_headers,
         drain_window,
         drain_timeout,
         threads,
@@ -224,7 +233,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
-    let options = Options { explain_header, clear_route_cache };
+    let options = Options { explain_header, clear_route_cache, conformance_test_headers };
     let routes = Routes::new(ExtProc::new(picker, options).into_server()).add_service(health::service(&readiness));
     let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
 

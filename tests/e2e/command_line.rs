@@ -108,7 +108,7 @@ fn help_names_every_flag_of_serve() {
     assert!(status.success(), "{text}");
     let flags = "endpoints-file pool-name pool-namespace endpoint-selector endpoint-target-ports \
                  endpoint-app-protocol ready-grace config-file config-map bind grpc-port grpc-health-port metrics-port admin-port secure-serving cert-path cert-name \
-                 log-format explain-header drain-timeout config-text";
+                 log-format explain-header drain-timeout config-text conformance-test-headers";
     for flag in flags.split(' ') {
         assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");
     }

@@ -110,7 +110,7 @@ fn every_foreign_flag_is_in_the_documentation() {
 #[test]
 fn the_suites_deployments_start() {
     for line in SUITE {
-        let (kept, taken) = split(words(&format!("homing serve {line}")));
+        let (kept, taken) = split(words(&format!("homing serve {line} --conformance-test-headers")));
         assert!(Cli::try_parse_from(&kept).is_ok(), "{kept:?}");
         assert!(taken.iter().all(|foreign| ["--v", "--zap-encoder"].contains(&foreign.name)), "{taken:?}");
     }
