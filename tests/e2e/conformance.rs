@@ -95,8 +95,13 @@ async fn crowd(world: &World, selection: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn gateway_destination_endpoint_served() {
-    for destination in [Destination::Header, Destination::Metadata] {
-        let envoy = Options { destination, ..Options::default() };
+    for (destination, mode) in [
+        (Destination::Header, "FULL_DUPLEX_STREAMED"),
+        (Destination::Metadata, "FULL_DUPLEX_STREAMED"),
+        (Destination::Header, "BUFFERED"),
+        (Destination::Header, "NONE"),
+    ] {
+        let envoy = Options { destination, body_modes: [mode, "FULL_DUPLEX_STREAMED"], ..Options::default() };
         let world = World::builder(0).adopt(pods(3, 1).await).flags(&[FLAG]).envoy(envoy).start().await;
         for (number, engine) in (1..).zip(&world.engines) {
             let request = pinned("/destination-endpoint-served-test", &ip(number).to_string());
