@@ -72,7 +72,7 @@ fn exchange(data: &[u8], observability_mode: bool) {
     let mut machine = Machine::new(
         Arc::clone(&picker),
         Arc::new(Budget::default()),
-        Options { explain_header: true, ..Options::default() },
+        Options { explain_header: true, conformance_test_headers: steps.len() % 2 == 1, ..Options::default() },
     );
     let mut now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
     let protocol_config = (setting & 1 == 0).then(|| ProtocolConfiguration {
@@ -282,10 +282,14 @@ const BODIES: [&str; 6] = [
     r#"{"text":"hi","lora_path":"a","image_data":["x"],"session_params":{"id":"s"}}"#,
 ];
 
+/// Lists of endpoints as the conformance suite writes them, and others.
+const SELECTIONS: [&str; 4] = ["127.0.0.1", "127.0.0.1:8000, 10.0.0.1", "", "nobody"];
+
 fn request_headers(step: u8) -> HttpHeaders {
     let step_of = |kinds: usize| usize::from(step) % kinds;
     let mut pairs = vec![(":path", PATHS[step_of(PATHS.len())])];
     pairs.extend(CLIENTS[step_of(CLIENTS.len())]);
+    pairs.extend((step & 0x20 != 0).then(|| ("test-epp-endpoint-selection", SELECTIONS[step_of(SELECTIONS.len())])));
     headers(&pairs, step & 0x80 != 0)
 }
 

@@ -5,6 +5,7 @@
 //!     decode    ProcessingRequest -> Event         encode    Reply -> ProcessingResponse
 //!   machine   sans-IO: events in, replies out; request and response side are independent
 //!     request   headers -> kept body -> pick       response  status, first byte, session echo, usage
+//!     conformance  what its suite asks of a picker, by flag
 //!     answers   the only way to a reply: headers, then body, then trailers, by types
 //! ```
 //!
@@ -15,6 +16,7 @@ mod answers;
 mod api;
 mod body;
 mod budget;
+mod conformance;
 mod content;
 mod decode;
 mod encode;

@@ -1,28 +1,92 @@
-//! Flags of the reference pickers that have no counterpart here: taken with a warning, so that a manifest
-//! written for them starts.
+//! Flags of the reference pickers: those of the inference extension up to 1.5, its lightweight picker and llm-d's.
+//!
+//! A flag that means the same here has the same name and needs nothing of this. The others are in one table, and
+//! [`split`] takes them with a warning, so that a manifest written for such a picker starts. It also reads names as
+//! their older versions wrote them: `-pool-name`, `-poolName`.
 
 use std::ffi::OsString;
 
-/// Name, and whether a value follows in its own word.
-const FOREIGN: &[(&str, bool)] = &[
-    ("--zap-encoder", true),
-    ("--zap-log-level", true),
-    ("--zap-devel", false),
-    ("--v", true),
-    ("-v", true),
-    ("--ha-enable-leader-election", false),
-    ("--refresh-metrics-interval", true),
-    ("--refresh-prometheus-metrics-interval", true),
-    ("--metrics-endpoint-auth", false),
-    ("--enable-pprof", false),
-    ("--tracing", false),
-    ("--health-checking", false),
+/// A flag that has no counterpart here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its name, with the hyphens.
+    pub name: &'static str,
+    takes: Takes,
+    /// What does the same here; empty where nothing does.
+    pub instead: &'static str,
+}
+
+/// Whether a value follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// After an equals sign or in a word of its own.
+    Value,
+    /// Only after an equals sign: true or false.
+    Switch,
+}
+
+const fn value(name: &'static str, instead: &'static str) -> Foreign {
+    Foreign { name, takes: Takes::Value, instead }
+}
+
+const fn switch(name: &'static str, instead: &'static str) -> Foreign {
+    Foreign { name, takes: Takes::Switch, instead }
+}
+
+/// All of them.
+const FOREIGN: &[Foreign] = &[
+    // How they log.
+    value("--v", "HOMING_LOG"),
+    value("--zap-encoder", "--log-format"),
+    value("--zap-log-level", "HOMING_LOG"),
+    value("--zap-stacktrace-level", ""),
+    value("--zap-time-encoding", ""),
+    switch("--zap-devel", "--log-format"),
+    switch("--tracing", ""),
+    switch("--enable-pprof", ""),
+    switch("--enable-plugin-state-debug", "the admin port"),
+    switch("--enable-grpc-stream-metrics", ""),
+    value("--fairness-id-metric-label-limit", ""),
+    // What they watch, and how often they lead.
+    value("--pool-group", ""),
+    switch("--ha-enable-leader-election", ""),
+    switch("--disable-endpoint-subset-filter", ""),
+    switch("--emit-endpoint-scores", "--explain-header"),
+    // Metrics of engines.
+    value("--refresh-metrics-interval", "engineMetrics.interval"),
+    value("--metrics-staleness-threshold", ""),
+    value("--model-server-metrics-path", "engineMetrics.path"),
+    value("--model-server-metrics-port", "engineMetrics.port"),
+    value("--model-server-metrics-scheme", ""),
+    switch("--model-server-metrics-https-insecure-skip-verify", ""),
+    value("--total-queued-requests-metric", "engineMetrics.engine"),
+    value("--total-running-requests-metric", "engineMetrics.engine"),
+    value("--kv-cache-usage-percentage-metric", "engineMetrics.engine"),
+    value("--lora-info-metric", "engineMetrics.engine"),
+    value("--cache-info-metric", "engineMetrics.engine"),
+    switch("--enable-multi-engine", "engineMetrics.engine"),
+    value("--engine-label-key", "engineMetrics.engine"),
+    // Their own ports.
+    value("--refresh-prometheus-metrics-interval", ""),
+    switch("--metrics-endpoint-auth", ""),
+    value("--metrics-client-ca-file", ""),
+    value("--metrics-cert-dir", ""),
+    switch("--health-checking", ""),
+    switch("--enable-cert-reload", "--cert-path"),
+    value("--tls-min-version", ""),
+    value("--tls-cipher-suites", ""),
+    value("--grpc-max-recv-msg-size", "limits.requestBody"),
+    value("--grpc-max-send-msg-size", ""),
+    // Their plugins.
+    value("--plugin-state-staleness-threshold", ""),
+    value("--feature-gates", ""),
+    switch("--allow-experimental-plugins", ""),
 ];
 
-/// Takes foreign flags out of `arguments` and returns what is left, and the names of those taken.
+/// Takes foreign flags out of `arguments` and returns what is left, and those that were taken.
 ///
 /// Only `serve` has predecessors: other commands' arguments stay as they are.
-pub fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<&'static str>) {
+pub fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<Foreign>) {
     if arguments.get(1).is_none_or(|command| command != "serve") {
         return (arguments, Vec::new());
     }
@@ -30,32 +94,63 @@ pub fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<&'static str>) {
     let mut taken = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
+        let argument = argument.to_str().and_then(spelt).map_or(argument, OsString::from);
         let text = argument.to_string_lossy();
         let (name, inline) = text.split_once('=').map_or((&*text, false), |(name, _)| (name, true));
-        match FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
-            Some((name, value)) => {
-                taken.push(*name);
-                if *value && !inline {
-                    arguments.next_if(|next| !next.to_string_lossy().starts_with("--"));
-                }
-            }
-            None => kept.push(argument),
+        let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.name == name) else {
+            kept.push(argument);
+            continue;
+        };
+        taken.push(*foreign);
+        if !inline {
+            arguments.next_if(|next| foreign.is_followed_by(&next.to_string_lossy()));
         }
     }
     (kept, taken)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_flags_go_with_their_values_and_all_others_stay() {
-        let line = "homing serve --zap-encoder json --grpc-port 9002 -v=4 --ha-enable-leader-election --v 4 --bind ::1";
-        let (kept, taken) = split(line.split(' ').map(OsString::from).collect());
-        assert_eq!(kept, ["homing", "serve", "--grpc-port", "9002", "--bind", "::1"].map(OsString::from));
-        assert_eq!(taken, ["--zap-encoder", "-v", "--ha-enable-leader-election", "--v"]);
-        let check: Vec<_> = "homing check -v file".split(' ').map(OsString::from).collect();
-        assert_eq!(split(check.clone()), (check, Vec::new()));
+impl Foreign {
+    fn is_followed_by(&self, word: &str) -> bool {
+        match self.takes {
+            Takes::Value => !word.starts_with("--"),
+            // Their parsers pass over such a word.
+            Takes::Switch => word == "true" || word == "false",
+        }
     }
 }
+
+/// A flag as it is written today, where it is written in an older way: with one hyphen, or with capitals.
+fn spelt(argument: &str) -> Option<String> {
+    if argument == "-h" || argument == "-V" {
+        return None;
+    }
+    let (bare, old) = match (argument.strip_prefix("--"), argument.strip_prefix('-')) {
+        (Some(bare), _) => (bare, false),
+        (None, Some(bare)) => (bare, true),
+        (None, None) => return None,
+    };
+    let (name, rest) = bare.split_at(bare.find('=').unwrap_or(bare.len()));
+    if !name.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+        return None;
+    }
+    // One letter and its value in one word, as in -v4.
+    if old && let Some(level) = name.strip_prefix('v').filter(|level| level.parse::<i8>().is_ok()) {
+        return Some(format!("--v={level}"));
+    }
+    let capitals = name.contains(|letter: char| letter.is_ascii_uppercase());
+    (old || capitals).then(|| format!("--{}{rest}", hyphened(name)))
+}
+
+/// `poolName` as `pool-name`.
+fn hyphened(name: &str) -> String {
+    name.chars().fold(String::with_capacity(name.len() + 4), |mut name, letter| {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+        name
+    })
+}
+
+#[cfg(test)]
+mod tests;

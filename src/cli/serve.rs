@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clap::builder::BoolishValueParser;
 use futures_util::{StreamExt, stream};
 use tonic::service::Routes;
 
@@ -32,6 +33,7 @@ use crate::state::{PrefixIndex, pool};
 
 use self::inspect::LastRead;
 use self::vital::vital;
+use super::foreign_flags::Foreign;
 use super::logging::{self, LogFormat};
 use super::source::SourceArgs;
 
@@ -49,6 +51,10 @@ pub struct Args {
     /// The configuration document, as YAML; followed while it changes [default: the built-in defaults].
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+
+    /// The configuration document itself, in lieu of a file.
+    #[arg(long, value_name = "YAML", conflicts_with_all = ["config_file", "config_map"], allow_hyphen_values = true)]
+    config_text: Option<String>,
 
     /// The configuration document in a ConfigMap of the pool's namespace, watched through the API server; the key is
     /// config.yaml unless named. Where it may not be read, --config-file holds.
@@ -76,7 +82,7 @@ pub struct Args {
     admin_port: u16,
 
     /// Whether the gRPC port speaks TLS, with a certificate made at start unless there is --cert-path.
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set, value_parser = BoolishValueParser::new())]
     secure_serving: bool,
 
     /// A folder with tls.crt and tls.key for the gRPC port; followed while they change.
@@ -102,6 +108,11 @@ pub struct Args {
     #[arg(long)]
     clear_route_cache: bool,
 
+    /// Heeds and answers the headers of the Gateway API inference extension's conformance suite. Never in production:
+    /// any client could then choose its endpoint.
+    #[arg(long)]
+    conformance_test_headers: bool,
+
     /// How long to go on accepting after SIGTERM, while gateways learn that this picker is going.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     drain_window: Duration,
@@ -123,10 +134,14 @@ pub struct Args {
 ///
 /// # Errors
 /// A file cannot be read, a port cannot be opened, a thread of the data side ended, or a task that must go on panicked.
-pub fn run(args: Args, foreign: &[&str]) -> anyhow::Result<ExitCode> {
+pub fn run(args: Args, foreign: &[Foreign]) -> anyhow::Result<ExitCode> {
     logging::init(args.log_format)?;
-    for flag in foreign {
-        tracing::warn!(flag, "this flag of another picker has no meaning here and is ignored");
+    for Foreign { name: flag, instead, .. } in foreign {
+        let instead = (!instead.is_empty()).then_some(*instead);
+        tracing::warn!(flag, instead, "this flag of another picker has no meaning here and is ignored");
+    }
+    if args.conformance_test_headers {
+        tracing::warn!("--conformance-test-headers is on: every client may choose its endpoint. Only for tests");
     }
     if !args.secure_serving {
         let given = [("--cert-path", args.cert_path.is_some()), ("--cert-name", !args.cert_names.is_empty())];
@@ -144,6 +159,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         endpoints,
         ready_grace,
         config_file,
+        config_text,
         config_map,
         bind,
         grpc_port,
@@ -156,6 +172,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         explain_header,
         max_endpoints,
         clear_route_cache,
+        conformance_test_headers,
         drain_window,
         drain_timeout,
         threads,
@@ -176,7 +193,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let last_read = Arc::<LastRead>::default();
     let reads = config::Reads::new(&metrics, &last_read);
     let (config, first_read) =
-        config::follow(config_file, config_map.as_deref(), cluster.as_ref(), reads, &vital).await?;
+        config::follow(config_file, config_text.as_deref(), config_map.as_deref(), cluster.as_ref(), reads, &vital)
+            .await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
     let name = source.pool_name(cluster.as_ref());
@@ -215,7 +233,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
-    let options = Options { explain_header, clear_route_cache };
+    let options = Options { explain_header, clear_route_cache, conformance_test_headers };
     let routes = Routes::new(ExtProc::new(picker, options).into_server()).add_service(health::service(&readiness));
     let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
 

@@ -43,6 +43,8 @@ pub struct RequestAnswer {
     pub clear_route_cache: bool,
     /// Headers to take out.
     pub strip: Vec<&'static str>,
+    /// One more header for the endpoint.
+    pub set: Option<(&'static str, Box<str>)>,
 }
 
 /// One piece of body, or its acknowledgement.

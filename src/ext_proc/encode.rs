@@ -53,9 +53,10 @@ pub fn message(reply: Reply) -> ProcessingResponse {
 
 /// The destination goes into header and metadata alike: no gateway reads both, each reads one.
 fn request_answer(answer: RequestAnswer) -> (CommonResponse, Option<Box<str>>) {
-    let RequestAnswer { destination, clear_route_cache, strip } = answer;
+    let RequestAnswer { destination, clear_route_cache, strip, set } = answer;
+    let more = set.iter().map(|(name, value)| header(name, value));
     let mutation = HeaderMutation {
-        set_headers: destination.iter().map(|destination| header(DESTINATION, destination)).collect(),
+        set_headers: destination.iter().map(|destination| header(DESTINATION, destination)).chain(more).collect(),
         remove_headers: strip.iter().map(|name| (*name).to_owned()).collect(),
     };
     let is_empty = mutation.set_headers.is_empty() && mutation.remove_headers.is_empty();
@@ -137,6 +138,7 @@ mod tests {
             destination: Some("[::1]:8000".into()),
             clear_route_cache: true,
             strip: vec!["x-slo-ttft-ms"],
+            set: None,
         }));
         let Some(Response::RequestHeaders(HeadersResponse { response: Some(common) })) = message.response else {
             panic!("headers are answered with headers")

@@ -15,6 +15,7 @@ use crate::pick::{Detached, Picked, Picker};
 
 use super::answers::{Out, Refusal, Reply};
 use super::budget::{Budget, Lease};
+use super::conformance;
 use super::decode;
 use super::event::{BodyMode, Event, Modes};
 use super::identity::Identity;
@@ -28,6 +29,8 @@ pub struct Options {
     pub explain_header: bool,
     /// Let the gateway look up its route again once the destination is set.
     pub clear_route_cache: bool,
+    /// Heed and answer the headers of the conformance suite: clients then choose their endpoints.
+    pub conformance_test_headers: bool,
 }
 
 /// One stream.
@@ -117,6 +120,11 @@ impl Machine {
         }
         if self.is_over() {
             return;
+        }
+        if self.options.conformance_test_headers
+            && let Some(selection) = conformance::selection(&message)
+        {
+            self.subset = Some(selection);
         }
         if self.subset.is_none() {
             self.subset = decode::subset(message.metadata_context.as_ref(), || self.odd_subset());

@@ -12,10 +12,11 @@ use crate::pick::Refusal;
 use super::answers::{BodyDone, BodyDue, HeadersDue, RequestAnswer, ToEndpoint};
 use super::api::Api;
 use super::body::{Full, KeptBody};
+use super::conformance;
 use super::content::{Content, Fault, with_content};
 use super::event::BodyMode;
 use super::head::{DESTINATION, RequestHead};
-use super::machine::Machine;
+use super::machine::{Machine, Options};
 
 /// Where a request stands.
 #[derive(Debug)]
@@ -293,8 +294,10 @@ impl Machine {
                     self.explanation = Some(picked.decision().to_string().into());
                 }
                 let destination = Some(picked.destination().into());
+                let Options { clear_route_cache, conformance_test_headers, .. } = self.options;
+                let set = conformance_test_headers.then(|| conformance::echo(&picked));
                 self.picked = Some(picked);
-                Some(RequestAnswer { destination, clear_route_cache: self.options.clear_route_cache, strip })
+                Some(RequestAnswer { destination, clear_route_cache, strip, set })
             }
             Err(refusal) => {
                 let (status, label, retry_after) = sentence(&refusal);
@@ -337,6 +340,9 @@ impl Machine {
         }
         metrics.repeated_session_headers.inc_by(head.identity.repeated);
         metrics.stripped_headers.inc_by(head.strip.len() as u64);
+        if self.options.conformance_test_headers {
+            head.strip.push(conformance::SELECTION);
+        }
         self.identity = std::mem::take(&mut head.identity);
         self.is_grpc = head.is_grpc;
         self.met = true;

@@ -9,6 +9,7 @@ use crate::model::Now;
 use crate::pick::{Head, Usage};
 
 use super::answers::{BodyDone, BodyDue, HeadersDue, ToClient};
+use super::conformance;
 use super::event::BodyMode;
 use super::head::ResponseHead;
 use super::machine::Machine;
@@ -80,7 +81,10 @@ impl Machine {
             );
         }
         let explanation = self.explanation.take().map(|explanation| (DECISION.into(), explanation));
-        let set = self.echo().into_iter().chain(explanation).collect();
+        let mut set: Vec<_> = self.echo().into_iter().chain(explanation).collect();
+        if self.options.conformance_test_headers {
+            set.extend(conformance::reports(self.picked.as_ref(), served));
+        }
         let due = due.answer(&mut self.out, set, self.modes.response == BodyMode::Duplex);
         let usage = UsageReader::new(head.is_event_stream);
         if end {

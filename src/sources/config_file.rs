@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::reload::{Reload, ReloadError};
-use crate::config::{ConfigWriter, Parsed, PickerConfig, parse};
+use crate::config::{ConfigError, ConfigWriter, Parsed, PickerConfig, parse};
 
 /// A configuration file that was read once and can be followed.
 #[derive(Debug)]
@@ -18,6 +18,14 @@ pub struct ConfigFile(Reload<Parsed>);
 pub async fn open(path: impl Into<PathBuf>) -> Result<(PickerConfig, ConfigFile), ReloadError> {
     let (parsed, file) = Reload::open(path, parse).await?;
     Ok((warned(parsed), ConfigFile(file)))
+}
+
+/// A configuration that is given as text, which never changes; its warnings are logged.
+///
+/// # Errors
+/// The text is not right.
+pub fn text(text: &str) -> Result<PickerConfig, ConfigError> {
+    parse(text).map(warned)
 }
 
 impl ConfigFile {

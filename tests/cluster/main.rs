@@ -5,6 +5,7 @@
 
 mod chart;
 mod config_map;
+mod conformance;
 mod doctor;
 mod gateway;
 mod inside;

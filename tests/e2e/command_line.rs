@@ -108,7 +108,7 @@ fn help_names_every_flag_of_serve() {
     assert!(status.success(), "{text}");
     let flags = "endpoints-file pool-name pool-namespace endpoint-selector endpoint-target-ports \
                  endpoint-app-protocol ready-grace config-file config-map bind grpc-port grpc-health-port metrics-port admin-port secure-serving cert-path cert-name \
-                 log-format explain-header drain-timeout";
+                 log-format explain-header drain-timeout config-text conformance-test-headers";
     for flag in flags.split(' ') {
         assert!(text.contains(&format!("--{flag}")), "--{flag} is missing: {text}");
     }
@@ -129,6 +129,29 @@ async fn flags_without_a_command_serve_and_take_values_after_a_blank_or_an_equal
         let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let homing = Homing::start_with(folder, &arguments).await;
         assert_eq!(homing.loads().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_may_be_given_as_text_and_one_of_another_picker_means_the_defaults() {
+    let engine = Engine::start("r1").await;
+    let theirs = "---\napiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\nplugins: [{type: queue-scorer}]\n";
+    for (text, affinity, warned) in
+        [("sessions: {affinity: hard}", "hard", None), (theirs, "soft", Some("plugins ignored"))]
+    {
+        let homing =
+            Homing::start(&[engine.entry()], None, &["--config-text", text, "-v", "4", "--tracing=false"]).await;
+        let page = homing.page("admin", "/config").await.ok();
+        assert_eq!(page.json()["sessions"]["affinity"], affinity);
+        let log = homing.log();
+        assert_eq!(log.contains("EndpointPickerConfig"), warned.is_some(), "{log}");
+        assert!(log.contains(warned.unwrap_or_default()), "{log}");
+        assert!(log.contains("HOMING_LOG") && log.contains("--tracing"), "what was ignored is named: {log}");
+    }
+    let given = ["serve", "--endpoints-file", "f", "--config-text"];
+    for (rest, named) in [(&["sesions: {}"][..], "`sessions`"), (&["{}", "--config-file", "f"], "--config-file")] {
+        let (status, text) = run(&binary(), &[&given, rest].concat());
+        assert!(!status.success() && text.contains(named), "{rest:?}: {text}");
     }
 }
 

@@ -9,6 +9,7 @@ mod bodies;
 mod bookings;
 mod clients;
 mod command_line;
+mod conformance;
 mod control;
 mod degraded;
 mod dialects;

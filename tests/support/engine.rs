@@ -22,6 +22,7 @@ use super::files::Entry;
 use super::wait::eventually;
 
 mod answer;
+mod echo;
 mod metrics_page;
 
 /// One engine; dropping or stopping it closes its port and all its connections.
@@ -160,8 +161,9 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
     }
     let (parts, body) = request.into_parts();
     let bodiless = parts.method == Method::HEAD;
-    shared.seen.lock().heads.push(parts.headers);
     let answer = shared.answer.lock().clone();
+    let echoed = matches!(answer, Answer::Echo).then(|| echo::asked(&parts.headers));
+    shared.seen.lock().heads.push(parts.headers);
     let recorded = if matches!(answer, Answer::Early { .. }) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move { record(body, &shared).await });
@@ -174,6 +176,7 @@ async fn serve(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Re
         // Over HTTP/2 the server would send the body of an answer to HEAD.
         *response.body_mut() = body::empty();
     }
+    response.headers_mut().extend(echoed.into_iter().flatten());
     response.headers_mut().insert("x-served-by", shared.name.parse().expect("a plain name"));
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Where the configuration comes from: a file, a ConfigMap, or the built-in defaults.
+//! Where the configuration comes from: a file, the command line, a ConfigMap, or the built-in defaults.
 
 mod map;
 mod reads;
@@ -25,9 +25,10 @@ const WHAT: &str = "the configuration";
 /// Follows the configuration, wherever it comes from; the future ends once it was read, or takes too long.
 ///
 /// # Errors
-/// The file is not there or not right, and there is no ConfigMap that could say it better.
+/// The file is not there, or it or the text is not right, and there is no ConfigMap that could say it better.
 pub async fn follow(
     file: Option<PathBuf>,
+    text: Option<&str>,
     config_map: Option<&str>,
     cluster: Option<&Cluster>,
     reads: Reads,
@@ -37,6 +38,11 @@ pub async fn follow(
         return Ok(map::follow(file, name, cluster, reads, vital));
     }
     let read = ready(()).boxed();
+    if let Some(text) = text {
+        let config = config_file::text(text).context("--config-text")?;
+        reads.file("--config-text", Ok::<_, Infallible>(()));
+        return Ok((config::live(config).0, read));
+    }
     let Some(path) = file else { return Ok((config::live(PickerConfig::default()).0, read)) };
     let (initial, file) =
         config_file::open(&path).await.with_context(|| format!("--config-file {}", path.display()))?;

@@ -188,16 +188,29 @@ fn broken_yaml_says_where() {
 
 #[test]
 fn the_reference_pickers_document_gives_the_defaults_and_a_warning() {
-    let text = "
-apiVersion: inference.networking.x-k8s.io/v1alpha1
-kind: EndpointPickerConfig
-plugins: [{type: queue-scorer}]
-schedulingProfiles: [{name: default}]
+    let suite = "
+plugins:
+- type: header-based-testing-filter
+- type: destination-endpoint-served-verifier
+schedulingProfiles:
+- name: conformance-profile
+  plugins:
+  - pluginRef: header-based-testing-filter
 ";
-    let parsed = parse(text).expect("accepted");
-    assert_eq!(parsed.config, PickerConfig::default());
-    assert_eq!(parsed.warnings.len(), 1);
-    assert!(parsed.warnings[0].contains("plugins, schedulingProfiles ignored"), "{:?}", parsed.warnings);
+    let extension = "inference.networking.x-k8s.io/v1alpha1";
+    let llm_d = "llm-d.ai/v1alpha1";
+    for (version, fields, ignored) in [
+        (extension, suite, "plugins, schedulingProfiles ignored"),
+        (llm_d, suite, "plugins, schedulingProfiles ignored"),
+        (extension, "featureGates: [flowControl]\ndata: {sources: []}", "featureGates, data ignored"),
+        (llm_d, "saturationDetector: {queueDepthThreshold: 5}", "saturationDetector ignored"),
+        (llm_d, "", "nothing in it ignored"),
+    ] {
+        let parsed = parse(&format!("apiVersion: {version}\nkind: EndpointPickerConfig\n{fields}")).expect("accepted");
+        assert_eq!(parsed.config, PickerConfig::default());
+        let [warning] = parsed.warnings.as_slice() else { panic!("{:?}", parsed.warnings) };
+        assert!(warning.contains(ignored), "{warning}");
+    }
 }
 
 proptest! {

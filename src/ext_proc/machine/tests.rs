@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, HttpTrailers, ProtocolConfiguration};
 use std::time::{Duration, SystemTime};
 
+mod conformance;
 mod modes;
 mod observing;
 mod refusals;

@@ -76,7 +76,14 @@ impl Namespace {
 
     /// Makes a pool of the pods of `app`, or changes it.
     pub async fn pool(&self, name: &str, app: &str, ports: &[u16]) {
-        let pool: DynamicObject = made(objects::pool(name, app, ports));
+        self.pool_of(name, objects::pool(name, app, ports)["spec"].clone()).await;
+    }
+
+    /// Makes a pool of this spec, or changes it.
+    pub async fn pool_of(&self, name: &str, spec: Value) {
+        let (group, kind) = ("inference.networking.k8s.io/v1", "InferencePool");
+        let object = json!({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec});
+        let pool: DynamicObject = made(object);
         self.pools().patch(name, &apply(), &Patch::Apply(pool)).await.expect("the pool is accepted");
     }
 

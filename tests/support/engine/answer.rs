@@ -16,6 +16,8 @@ use crate::support::body::{self, Body, Gate};
 pub enum Answer {
     /// Length and XXH3 of the body that it received, as JSON.
     Digest,
+    /// The same, and the headers that the request's `X-Echo-Set-Header` asks for.
+    Echo,
     /// A chat completion with its usage.
     Completion,
     /// A chat completion, once the gate lets it pass.
@@ -41,7 +43,7 @@ pub enum Answer {
 impl Answer {
     pub(super) async fn to(self, request: &Recorded) -> io::Result<Response<Body>> {
         Ok(match self {
-            Self::Digest => digest(&request.body),
+            Self::Digest | Self::Echo => digest(&request.body),
             Self::Completion => completion(&request.body),
             Self::Held(gate) => {
                 gate.pass().await;
