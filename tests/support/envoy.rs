@@ -55,6 +55,8 @@ pub struct Options {
     pub picker_cluster: Value,
     /// The same for the filter.
     pub filter: Value,
+    /// The same for the only route.
+    pub route: Value,
     /// A whole configuration, in the place of all of the above but the version.
     pub document: Option<Value>,
 }
@@ -73,6 +75,7 @@ impl Default for Options {
             version: None,
             picker_cluster: Value::Null,
             filter: Value::Null,
+            route: Value::Null,
             document: None,
         }
     }
@@ -91,6 +94,8 @@ pub struct Host {
     /// Streams that went to it, and those of them that failed.
     pub sent: u64,
     pub failed: u64,
+    /// Connections that are open.
+    pub connections: u64,
 }
 
 /// A running Envoy.
@@ -205,6 +210,7 @@ fn host(status: &Value) -> Host {
         healthy: health.iter().all(|(name, value)| name == "eds_health_status" || *value == Value::Bool(false)),
         sent: count("rq_total"),
         failed: count("rq_error"),
+        connections: count("cx_active"),
     }
 }
 

@@ -1,17 +1,13 @@
 //! An engine of the pool that refuses connections, and that nobody has taken out of it.
 
-use std::net::TcpListener;
-
 use http::StatusCode;
 
 use super::table::{Gateway, Refused};
+use crate::support::engine::closed_port;
 use crate::support::{Reply, World, prompt};
 
 pub async fn refuse(gateway: &Gateway) {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    let dead = closed.local_addr().expect("an address");
-    drop(closed);
-    let world = gateway.builder(2).endpoint("dead", dead).start().await;
+    let world = gateway.builder(2).endpoint("dead", closed_port()).start().await;
     let (mut picked, mut refused) = (0, 0);
     for number in 0..12 {
         let session = format!("session-{number}");

@@ -103,6 +103,16 @@ impl Gateway {
     }
 }
 
+// === impl Buffers ===
+
+impl Buffers {
+    /// A body that is large for such a gateway: almost the 1 MiB that some keep at most, or more than 32 KiB, but not so
+    /// much that a client is still sending when it is refused.
+    pub fn much(self) -> usize {
+        if self == Self::Both { 100_000 } else { 1_000_000 }
+    }
+}
+
 // === impl Down ===
 
 impl Down {

@@ -27,6 +27,8 @@ fn listener(options: &Options) -> Value {
     if options.retries > 0 {
         route["retry_policy"] = json!({"retry_on": "5xx,connect-failure", "num_retries": options.retries});
     }
+    let mut route = json!({"match": {"prefix": "/"}, "route": route});
+    lay_over(&mut route, &options.route);
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
@@ -39,7 +41,7 @@ fn listener(options: &Options) -> Value {
         "access_log": [access_log()],
         "route_config": {"virtual_hosts": [{
             "name": "engines", "domains": ["*"],
-            "routes": [{"match": {"prefix": "/"}, "route": route}],
+            "routes": [route],
         }]},
         "http_filters": filters,
     });
