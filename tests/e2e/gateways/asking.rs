@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use http::{Request, StatusCode};
 use uuid::Uuid;
 
-use super::table::Gateway;
+use super::table::{Gateway, Underscores};
 use crate::support::prompts::with;
-use crate::support::{Body, Engine, Protocol, World, chat, get, prompt};
+use crate::support::{Body, Engine, Protocol, World, chat, get, prompt, within};
 
 pub async fn find_their_engine(gateway: &Gateway) {
     let world = gateway.world(3, &[0, 1, 2]).await;
@@ -16,6 +16,7 @@ pub async fn find_their_engine(gateway: &Gateway) {
     }
     prefixes(&world).await;
     generated(gateway, &world).await;
+    underscored(gateway, &world).await;
     world.homing.ledger_reads_zero().await;
 }
 
@@ -60,6 +61,26 @@ async fn generated(gateway: &Gateway, world: &World) {
     Uuid::parse_str(first.session()).expect("an id that Homing made");
     let again = world.chat(Some(first.session()), &prompt("new", 4_000), "hello again").await.ok();
     assert_eq!((again.served_by(), again.session()), (first.served_by(), first.session()));
+}
+
+/// The header of older versions of Codex, which some gateways refuse for its name.
+async fn underscored(gateway: &Gateway, world: &World) {
+    let mut home = None;
+    for question in ["hello", "hello again"] {
+        let request = with(chat(None, &prompt("codex", 4_000), question), "session_id", "of-codex");
+        let mut connection = world.connect(Protocol::Http1).await;
+        if gateway.underscores == Underscores::Cut {
+            within("an end", connection.send(request)).await.expect_err("there is no answer");
+            return;
+        }
+        let reply = connection.exchange(request).await;
+        if gateway.underscores == Underscores::Refused {
+            assert_eq!((reply.status, reply.session()), (StatusCode::BAD_REQUEST, ""), "{reply:?}");
+            return;
+        }
+        let reply = reply.ok();
+        assert_eq!(*home.get_or_insert_with(|| reply.served_by().to_owned()), reply.served_by());
+    }
 }
 
 /// Neither where a client names another engine of the pool, nor where it names one that is none.

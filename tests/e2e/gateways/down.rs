@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
+use tokio::net::TcpSocket;
 
 use super::asking::naming;
 use super::table::{Down, Gateway};
@@ -9,9 +10,9 @@ use crate::support::prompts::with;
 use crate::support::{Body, Homing, World, chat, eventually, get};
 
 pub async fn and_back(gateway: &Gateway) {
-    let mut world = gateway.world(3, &[0, 1]).await;
+    let (_kept, port) = keep_port();
+    let mut world = gateway.builder(3).pool(&[0, 1]).picker_port(&port).start().await;
     world.chat(Some("mine"), "short", "hello").await.ok();
-    let port = world.homing.port("grpc").port().to_string();
     world.homing.kill();
     let requests: [fn() -> Request<Body>; 2] = [|| get("/v1/models"), || chat(Some("mine"), "short", "hello")];
     for (request, down) in requests.into_iter().zip(gateway.down) {
@@ -43,6 +44,15 @@ pub async fn and_back(gateway: &Gateway) {
     let reply = world.exchange(requests[1]()).await.ok();
     assert_eq!(reply.served_by(), world.homing.decision().await.endpoint);
     assert_eq!(reply.session(), if gateway.shows_answers { "mine" } else { "" });
+}
+
+/// A port that nobody else gets while it is closed, and that Homing can have. Whoever connects meanwhile is refused.
+fn keep_port() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("a socket takes options");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("loopback has free ports");
+    let port = socket.local_addr().expect("a bound socket has an address").port();
+    (socket, port.to_string())
 }
 
 async fn sees(world: &World, request: Request<Body>, down: Down) {

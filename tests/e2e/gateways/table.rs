@@ -16,12 +16,23 @@ pub struct Gateway {
     flags: Vec<&'static str>,
     /// Whether answers pass by Homing: else no id comes back, and Homing does not learn how they end.
     pub shows_answers: bool,
+    /// What it makes of a header with an underscore in its name.
+    pub underscores: Underscores,
     /// Whether it holds bodies back until they are whole.
     pub buffers: Buffers,
     /// What an engine that refuses costs.
     pub refused: Refused,
     /// What a GET and a POST get while Homing is away.
     pub down: [Down; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Underscores {
+    Taken,
+    /// 400.
+    Refused,
+    /// The connection ends without an answer: the 400 waits for the picker's word, and the connection does not.
+    Cut,
 }
 
 /// Bodies that a gateway keeps until they are whole.
@@ -67,11 +78,24 @@ impl Gateway {
             panic!("engines and pickers");
         };
         let flags = if pickers["transport_socket"].is_object() { vec!["--secure-serving=true"] } else { Vec::new() };
-        Self { document, flags, shows_answers: true, buffers: Buffers::Nothing, refused: Refused::UntilSeen, down }
+        Self {
+            document,
+            flags,
+            shows_answers: true,
+            underscores: Underscores::Taken,
+            buffers: Buffers::Nothing,
+            refused: Refused::UntilSeen,
+            down,
+        }
     }
 
     fn retries(mut self) -> Self {
         self.refused = Refused::Nothing;
+        self
+    }
+
+    fn underscores(mut self, underscores: Underscores) -> Self {
+        self.underscores = underscores;
         self
     }
 
@@ -141,11 +165,11 @@ pub fn istio_fail_open() -> Gateway {
 }
 
 pub fn envoy_gateway() -> Gateway {
-    Gateway::of(include_str!("envoy-gateway.yaml"), [Down::Fails; 2]).retries()
+    Gateway::of(include_str!("envoy-gateway.yaml"), [Down::Fails; 2]).retries().underscores(Underscores::Refused)
 }
 
 pub fn envoy_ai_gateway() -> Gateway {
-    Gateway::of(include_str!("envoy-ai-gateway.yaml"), [Down::Fails; 2])
+    Gateway::of(include_str!("envoy-ai-gateway.yaml"), [Down::Fails; 2]).underscores(Underscores::Refused)
 }
 
 /// The annotation `aigateway.envoyproxy.io/processing-body-mode: buffered`.
@@ -180,7 +204,7 @@ pub fn kgateway_2_1_fail_open() -> Gateway {
 }
 
 pub fn llm_d_standalone() -> Gateway {
-    Gateway::of(include_str!("llm-d-standalone.yaml"), [Down::Fails; 2])
+    Gateway::of(include_str!("llm-d-standalone.yaml"), [Down::Fails; 2]).underscores(Underscores::Cut)
 }
 
 pub fn llm_d_standalone_fail_open() -> Gateway {
