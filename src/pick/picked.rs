@@ -263,8 +263,9 @@ fn outcome(head: Head) -> Option<Outcome> {
         (_, Origin::Overload) | (400..=499, Origin::Gateway) => None,
         // Nobody knows who failed where the gateway goes its own way and does not say where.
         (500.., _) if !asked_somebody => None,
-        // A gateway says 503 where it got no connection or lost it; 504 is its own impatience.
-        (503, Origin::Gateway) => Some(Outcome::Unreachable),
+        // A gateway says 503 where it got no connection or lost it, and 507 where it wanted to try again and had not kept
+        // the whole body; 504 is its own impatience.
+        (503 | 507, Origin::Gateway) => Some(Outcome::Unreachable),
         (500.., _) => Some(Outcome::Failed),
         _ => Some(Outcome::Answered),
     }

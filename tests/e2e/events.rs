@@ -1,11 +1,9 @@
 //! Streams of events pass one by one, as they come, and unchanged.
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use bytes::Bytes;
 
 use crate::support::prompts::chat_stream;
-use crate::support::{Answer, Gate, Protocol, World, engine, within};
+use crate::support::{Answer, Gate, Protocol, World, body, engine, within};
 
 #[tokio::test]
 async fn every_event_is_delivered_before_the_next_one_exists() {
@@ -19,9 +17,9 @@ async fn every_event_is_delivered_before_the_next_one_exists() {
         let mut stream = response.into_body();
         for event in &events {
             gate.let_pass(1);
-            assert_eq!(read(&mut stream, event.len()).await, event, "{protocol:?}");
+            assert_eq!(body::read(&mut stream, event.len()).await, event, "{protocol:?}");
         }
-        assert_eq!(read_to_end(stream).await, Bytes::new(), "nothing follows the last event");
+        assert_eq!(body::read_to_end(stream).await, Bytes::new(), "nothing follows the last event");
     }
     world.homing.ledger_reads_zero().await;
 }
@@ -36,18 +34,4 @@ async fn a_long_stream_of_events_arrives_unmodified() {
         let reply = world.connect(protocol).await.exchange(chat_stream(None, "short", "hello")).await.ok();
         assert!(reply.body == events.concat(), "{protocol:?}: {} bytes came", reply.body.len());
     }
-}
-
-/// The next `length` bytes, in as many pieces as they come.
-async fn read(stream: &mut Incoming, length: usize) -> Bytes {
-    let mut bytes = BytesMut::new();
-    while bytes.len() < length {
-        let frame = within("the next event", stream.frame()).await.expect("more to come").expect("no error");
-        bytes.extend_from_slice(frame.data_ref().expect("data"));
-    }
-    bytes.freeze()
-}
-
-async fn read_to_end(stream: Incoming) -> Bytes {
-    within("the end", stream.collect()).await.expect("no error").to_bytes()
 }

@@ -1,12 +1,12 @@
 //! Answering fast by failing is no reason to get more.
 
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::support::engine::closed_port;
 use crate::support::{Answer, Protocol, World, chat, prompt};
 
 const REQUESTS: usize = 160;
@@ -96,10 +96,4 @@ async fn drive(world: &World, at_once: usize, prompt_bytes: usize) -> usize {
         worker.expect("a worker ends");
     }
     failed.load(Ordering::Relaxed)
-}
-
-/// A port that was free a moment ago and refuses connections now.
-fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound socket has an address")
 }

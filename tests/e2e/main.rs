@@ -21,6 +21,7 @@ mod events;
 mod explain;
 mod failing_engines;
 mod failover;
+mod gateways;
 mod health;
 mod identity;
 mod inspect;

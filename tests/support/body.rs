@@ -3,13 +3,15 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderMap;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
 use tokio::sync::Semaphore;
+
+use super::wait::within;
 
 /// The one body type of requests and answers; an error in it resets the stream.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -80,4 +82,19 @@ pub fn unfinished(bytes: Bytes) -> Body {
 
 fn of(frames: impl Stream<Item = std::io::Result<Frame<Bytes>>> + Send + 'static) -> Body {
     StreamBody::new(frames).boxed_unsync()
+}
+
+/// The next `length` bytes of an answer, in as many pieces as they come.
+pub async fn read(stream: &mut Incoming, length: usize) -> Bytes {
+    let mut bytes = BytesMut::new();
+    while bytes.len() < length {
+        let frame = within("the next bytes", stream.frame()).await.expect("more to come").expect("no error");
+        bytes.extend_from_slice(frame.data_ref().expect("data"));
+    }
+    bytes.freeze()
+}
+
+/// What is left of it.
+pub async fn read_to_end(stream: Incoming) -> Bytes {
+    within("the end", stream.collect()).await.expect("no error").to_bytes()
 }

@@ -17,6 +17,7 @@ use super::prompts::get;
 use super::wait::eventually;
 
 mod bootstrap;
+mod document;
 
 /// What `scripts/parts/envoy` fetches where nothing else is said.
 const DEFAULT_VERSION: &str = "1.40.0";
@@ -54,6 +55,10 @@ pub struct Options {
     pub picker_cluster: Value,
     /// The same for the filter.
     pub filter: Value,
+    /// The same for the only route.
+    pub route: Value,
+    /// A whole configuration, in the place of all of the above but the version.
+    pub document: Option<Value>,
 }
 
 impl Default for Options {
@@ -70,6 +75,8 @@ impl Default for Options {
             version: None,
             picker_cluster: Value::Null,
             filter: Value::Null,
+            route: Value::Null,
+            document: None,
         }
     }
 }
@@ -87,11 +94,15 @@ pub struct Host {
     /// Streams that went to it, and those of them that failed.
     pub sent: u64,
     pub failed: u64,
+    /// Connections that are open.
+    pub connections: u64,
 }
 
 /// A running Envoy.
 pub struct Envoy {
     _process: Process,
+    /// The name of its cluster of pickers.
+    pickers: &'static str,
     admin: SocketAddr,
     listener: SocketAddr,
     _folder: TempDir,
@@ -108,7 +119,11 @@ impl Envoy {
         let folder = TempDir::new().expect("a folder for temporary files");
         let config = folder.path().join("bootstrap.json");
         let admin = folder.path().join("admin");
-        fs::write(&config, bootstrap(options, pickers, engines).to_string()).expect("the folder takes files");
+        let (written, name) = match &options.document {
+            Some(document) => (document::moved(document, pickers, engines), document::PICKERS),
+            None => (bootstrap(options, pickers, engines), bootstrap::PICKERS),
+        };
+        fs::write(&config, written.to_string()).expect("the folder takes files");
 
         let mut command = Command::new(binary(options.version));
         command.arg("--config-path").arg(&config).arg("--admin-address-path").arg(&admin);
@@ -123,7 +138,7 @@ impl Envoy {
         })
         .await;
         let listener = eventually("Envoy's listener", async || listener(admin).await).await;
-        Self { _process: process, admin, listener, _folder: folder }
+        Self { _process: process, pickers: name, admin, listener, _folder: folder }
     }
 
     /// Where clients connect.
@@ -145,12 +160,12 @@ impl Envoy {
     /// What it says of each picker, in the order in which it was given them.
     pub async fn pickers(&self) -> Vec<Host> {
         let page = page(self.admin, "/clusters?format=json").await.expect("Envoy's admin port answers");
-        hosts(&page, "picker")
+        hosts(&page, self.pickers)
     }
 
     /// Streams that it holds open with the picker.
     pub async fn picker_streams(&self) -> u64 {
-        self.stat("cluster.picker.upstream_rq_active").await
+        self.stat(&format!("cluster.{}.upstream_rq_active", self.pickers)).await
     }
 }
 
@@ -195,6 +210,7 @@ fn host(status: &Value) -> Host {
         healthy: health.iter().all(|(name, value)| name == "eds_health_status" || *value == Value::Bool(false)),
         sent: count("rq_total"),
         failed: count("rq_error"),
+        connections: count("cx_active"),
     }
 }
 

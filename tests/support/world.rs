@@ -25,6 +25,7 @@ pub struct Builder {
     extra: Vec<Entry>,
     config: Option<String>,
     flags: Vec<&'static str>,
+    picker_port: Option<String>,
     envoy: Options,
 }
 
@@ -44,6 +45,7 @@ impl World {
             extra: Vec::new(),
             config: None,
             flags: Vec::new(),
+            picker_port: None,
             envoy,
         }
     }
@@ -129,6 +131,12 @@ impl Builder {
         self
     }
 
+    /// Where Homing listens for Envoy; by default at any free port.
+    pub fn picker_port(mut self, port: &str) -> Self {
+        self.picker_port = Some(port.to_owned());
+        self
+    }
+
     /// How Envoy is set up.
     pub fn envoy(mut self, envoy: Options) -> Self {
         self.envoy = envoy;
@@ -136,7 +144,7 @@ impl Builder {
     }
 
     pub async fn start(self) -> World {
-        let Self { engines: count, adopted, rest, pool, extra, config, flags, envoy } = self;
+        let Self { engines: count, adopted, rest, pool, extra, config, flags, picker_port, envoy } = self;
         let mut engines = adopted;
         for number in 1..=count {
             engines.push(Engine::start(&format!("r{number}")).await);
@@ -145,6 +153,8 @@ impl Builder {
         let mut entries: Vec<Entry> =
             (0..engines.len()).filter(in_pool).map(|index| engines[index].entry_with(rest)).collect();
         entries.extend(extra);
+        let mut flags: Vec<&str> = flags;
+        flags.extend(picker_port.iter().flat_map(|port| ["--grpc-port", port]));
         let homing = Homing::start(&entries, config.as_deref(), &flags).await;
         let addresses: Vec<SocketAddr> = entries.iter().map(|entry| entry.address).collect();
         let envoy = Envoy::start(&envoy, homing.port("grpc"), &addresses).await;

@@ -26,6 +26,17 @@ fn answers_of_homing_put_no_replica_out_at_a_gateway_whose_default_is_five() {
 }
 
 #[test]
+fn envoy_gateway_sends_again_only_what_no_engine_has_seen() {
+    let retry = |retries: &str| {
+        let objects = rendered(&["gateway=envoyGateway", "gatewaySettings.routes={mine}", retries]);
+        only(&objects, "BackendTrafficPolicy")["spec"]["retry"].clone()
+    };
+    let triggers = json!(["connect-failure", "refused-stream", "reset-before-request"]);
+    assert_eq!(retry("gatewaySettings.retries=5"), json!({"numRetries": 5, "retryOn": {"triggers": triggers}}));
+    assert_eq!(retry("gatewaySettings.retries=0"), json!(null));
+}
+
+#[test]
 fn envoy_gateway_asks_homing_by_http_whether_it_is_ready_and_a_network_policy_lets_it() {
     let values = ["gateway=envoyGateway", "gatewaySettings.routes={mine}", "networkPolicy.enabled=true"];
     let objects = rendered(&values);

@@ -39,6 +39,7 @@ pub const MATRIX: &[Case] = &[
             LLAMA,
             r#"gatewaySettings.routes=["mine","mine-too"]"#,
             "gatewaySettings.maxRequests=2000000",
+            "gatewaySettings.retries=0",
         ],
     ),
     case("Envoy AI Gateway", &[r#"gateway="envoyAIGateway""#, CREATE, LLAMA]),

@@ -63,7 +63,8 @@ impl EnvoyGateway {
         lines.find(|(known, _)| *known == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
     }
 
-    async fn page(&self, release: &Release, path: &str) -> String {
+    /// A page of its Envoy's admin port.
+    pub async fn page(&self, release: &Release, path: &str) -> String {
         let page = release.cluster.page_in(&self.namespace, &self.proxy.name, ADMIN, path).await;
         String::from_utf8_lossy(&page.ok().body).into_owned()
     }

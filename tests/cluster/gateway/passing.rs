@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::attached::{Attached, picked};
+use super::envoy_gateway::GATEWAY;
 use crate::support::prompts::{chat_of_size, chat_stream, with};
 use crate::support::{Connection, Gate, Protocol, body, chat, get, open_files, post, prompt};
 
@@ -23,6 +24,7 @@ async fn events_and_megabytes_pass_and_ids_come_back_and_a_spoofed_destination_i
         spoofed(&attached, protocol).await;
         generated(&attached, protocol).await;
     }
+    underscored(&attached).await;
 }
 
 async fn events(attached: &Attached, protocol: Protocol) {
@@ -75,6 +77,23 @@ async fn generated(attached: &Attached, protocol: Protocol) {
     assert_eq!(first.session().len(), 36, "{:?}", first.session());
     let again = connection.exchange(chat(Some(first.session()), "short", "hello again")).await.ok();
     assert_eq!((again.served_by(), again.session()), (first.served_by(), first.session()));
+}
+
+/// Envoy Gateway refuses headers with an underscore, such as those of older versions of Codex, unless it is told otherwise.
+async fn underscored(attached: &Attached) {
+    let ask = async || {
+        let request = with(chat(None, "short", "hello"), "session_id", "of-codex");
+        attached.connect(Protocol::Http1).await.exchange(request).await.status
+    };
+    assert_eq!(ask().await, StatusCode::BAD_REQUEST);
+    let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": GATEWAY});
+    let policy = json!({
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "ClientTrafficPolicy", "metadata": {"name": "headers"},
+        "spec": {"targetRefs": [gateway], "headers": {"withUnderscoresAction": "Allow"}},
+    });
+    let cluster = &attached.release.cluster;
+    cluster.apply_object(policy).await;
+    cluster.eventually("it is let pass", async || (ask().await == StatusCode::OK).then_some(())).await;
 }
 
 /// More than the 1,024 that Envoy allows to a cluster that does not say otherwise.

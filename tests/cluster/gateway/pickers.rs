@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
+use rustix::process::Signal;
+
 use super::attached::Attached;
 use crate::installed::release::PODS;
 use crate::node::{Load, Placed};
-use crate::support::eventually;
+use crate::support::{Protocol, chat, eventually};
 
 /// Requests a second.
 const RATE: u32 = 100;
@@ -41,6 +44,23 @@ async fn a_rolling_update_fails_no_request_and_a_kill_only_what_was_under_way_or
     assert!(failed.len() <= 50, "{failed:?}");
     eventually("the one that was started anew is asked again", async || {
         (attached.release.picks(dead).await > 0.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replica_that_hangs_ends_what_it_holds_and_with_its_end_requests_are_answered_again() {
+    let attached = Attached::start(&[], &["replicas=1"]).await;
+    let (cluster, replica) = (&attached.release.cluster, &attached.replicas[0].name);
+    attached.connect(Protocol::Http1).await.exchange(chat(None, "short", "hello")).await.ok();
+    cluster.signal(replica, Signal::STOP);
+    // Nothing else ends it: the route has no timeout, and the liveness probe needs longer than this test waits.
+    let reply = attached.connect(Protocol::Http1).await.exchange(chat(None, "short", "hello")).await;
+    assert_eq!((reply.status, reply.body.len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
+    cluster.signal(replica, Signal::CONT);
+    eventually("it is asked again", async || {
+        let reply = attached.connect(Protocol::Http1).await.exchange(chat(None, "short", "hello")).await;
+        (reply.status == StatusCode::OK).then_some(())
     })
     .await;
 }

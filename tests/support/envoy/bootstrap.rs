@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Destination, Options};
 
+/// The name of the cluster of pickers.
+pub(super) const PICKERS: &str = "picker";
 const DESTINATION: &str = "x-gateway-destination-endpoint";
 
 pub(super) fn bootstrap(options: &Options, pickers: &[SocketAddr], engines: &[SocketAddr]) -> Value {
@@ -25,6 +27,8 @@ fn listener(options: &Options) -> Value {
     if options.retries > 0 {
         route["retry_policy"] = json!({"retry_on": "5xx,connect-failure", "num_retries": options.retries});
     }
+    let mut route = json!({"match": {"prefix": "/"}, "route": route});
+    lay_over(&mut route, &options.route);
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
@@ -37,7 +41,7 @@ fn listener(options: &Options) -> Value {
         "access_log": [access_log()],
         "route_config": {"virtual_hosts": [{
             "name": "engines", "domains": ["*"],
-            "routes": [{"match": {"prefix": "/"}, "route": route}],
+            "routes": [route],
         }]},
         "http_filters": filters,
     });
@@ -71,7 +75,7 @@ fn ext_proc(options: &Options) -> Value {
     let trailers = |mode: &str| if mode == "FULL_DUPLEX_STREAMED" { "SEND" } else { "SKIP" };
     let mut config = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            "grpc_service": {"envoy_grpc": {"cluster_name": "picker"}, "timeout": "10s"},
+            "grpc_service": {"envoy_grpc": {"cluster_name": PICKERS}, "timeout": "10s"},
             "message_timeout": "10s",
             "failure_mode_allow": false,
             "observability_mode": options.observability,
@@ -93,13 +97,13 @@ fn ext_proc(options: &Options) -> Value {
 
 fn picker_cluster(options: &Options, pickers: &[SocketAddr]) -> Value {
     let mut cluster = json!({
-        "name": "picker", "type": "STATIC", "connect_timeout": "5s",
+        "name": PICKERS, "type": "STATIC", "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": options.buffer_limit,
         "circuit_breakers": breakers(options),
         "typed_extension_protocol_options": protocol(json!({
             "explicit_http_config": {"http2_protocol_options": {}},
         })),
-        "load_assignment": assignment("picker", pickers),
+        "load_assignment": assignment(PICKERS, pickers),
     });
     if options.tls {
         cluster["transport_socket"] = json!({
@@ -194,11 +198,11 @@ fn assignment(cluster: &str, hosts: &[SocketAddr]) -> Value {
     json!({"cluster_name": cluster, "endpoints": [{"lb_endpoints": hosts}]})
 }
 
-fn socket(address: SocketAddr) -> Value {
+pub(super) fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
 }
 
 /// A loopback address whose port the system chooses.
-fn free() -> SocketAddr {
+pub(super) fn free() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
