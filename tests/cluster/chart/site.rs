@@ -144,7 +144,7 @@ pub async fn define(client: &kube::Client, definitions: &[impl AsRef<str>]) {
 
 /// Where the definitions are, a folder a project; `scripts/parts/chart-crds` fetches them.
 pub fn definitions_folder() -> PathBuf {
-    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-1"), PathBuf::from);
+    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-2"), PathBuf::from);
     assert!(folder.is_dir(), "no definitions at {}: run scripts/parts/chart-crds", folder.display());
     folder
 }
