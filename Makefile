@@ -19,10 +19,11 @@ with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
 # Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, with Helm and
-# with a real Envoy Gateway.
+# with a real Envoy Gateway and Envoy AI Gateway.
 with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
 	helm="$$(scripts/parts/helm)" && chart_crds="$$(scripts/parts/chart-crds)" && \
 	envoy_gateway="$$(scripts/parts/envoy-gateway)" && export HOMING_ENVOY_GATEWAY="$$envoy_gateway" && \
+	ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMING_ENVOY_AI_GATEWAY="$$ai_gateway" && \
 	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" HOMING_HELM="$$helm" HOMING_CHART_CRDS="$$chart_crds" &&
 
 .DEFAULT_GOAL := help
@@ -70,6 +71,7 @@ parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/helm
 	@scripts/parts/chart-crds
 	@scripts/parts/envoy-gateway
+	@scripts/parts/envoy-ai-gateway
 	@scripts/parts/cargo-deny
 
 # The toolchain that rust-toolchain.toml pins, and the C compiler that some crates call.

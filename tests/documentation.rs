@@ -59,6 +59,38 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "\n{}\n", dead.join("\n"));
 }
 
+/// What a reader of a gateway's page finds on every other one, too.
+const HEADINGS: [&str; 9] = [
+    "Before you begin",
+    "Install",
+    "Verify",
+    "Tune",
+    "Upgrade",
+    "Remove",
+    "When Homing is down",
+    "What is easily forgotten",
+    "Troubleshooting",
+];
+
+#[test]
+fn every_page_of_a_gateway_has_the_same_headings_in_the_same_order() {
+    let pages = files("docs", "md").into_iter().filter(|page| {
+        let name = page.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        // An Envoy of one's own is configured, not installed.
+        name.starts_with("install-") && name != "install-envoy.md"
+    });
+    let mut seen = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("the page is text");
+        let headings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, HEADINGS, "{}", page.display());
+        let opening = text.split("\n## ").next().expect("a page begins with something");
+        assert!(opening.contains("run") && opening.contains("checked"), "{} says what was tried", page.display());
+        seen += 1;
+    }
+    assert!(seen >= 6, "{seen} pages");
+}
+
 #[test]
 fn every_envoy_example_is_valid() {
     let script = || Command::new(root().join("scripts/parts/envoy")).output().expect("the script can be run").stdout;

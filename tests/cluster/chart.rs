@@ -4,6 +4,7 @@
 mod accepted;
 mod alerts;
 mod defaults;
+mod examples;
 mod gateways;
 pub mod helm;
 mod lifecycle;

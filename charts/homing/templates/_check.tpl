@@ -77,6 +77,9 @@
 {{- if not (or $pool (has .Values.gateway (list "none" "envoyGateway"))) }}
 {{- fail (printf "gateway %s finds Homing through an InferencePool: set pool.name to one of this namespace, or pool.create=true." .Values.gateway) }}
 {{- end }}
+{{- if and (gt (int .Values.picker.maxEndpoints) 1) (has .Values.gateway (list "envoyAIGateway" "kgateway" "agentgateway" "nginxGatewayFabric")) }}
+{{- fail (printf "gateway %s takes one destination and fails or ignores a list: leave picker.maxEndpoints at 1." .Values.gateway) }}
+{{- end }}
 {{- if eq .Values.gateway "envoyGateway" }}
 {{- if not $selects }}
 {{- fail "gateway envoyGateway needs engines.selector: Envoy Gateway does not know InferencePools, so the chart makes a Service of the engines." }}

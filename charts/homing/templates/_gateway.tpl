@@ -7,6 +7,7 @@
   "istio" (dict "tls" true "clearRouteCache" false)
   "kgateway" (dict "tls" true "clearRouteCache" true)
   "agentgateway" (dict "tls" true "clearRouteCache" false)
+  "gke" (dict "tls" true "clearRouteCache" false)
   "nginxGatewayFabric" (dict "tls" true "clearRouteCache" false)
 }}
 {{- $need := get $needs .Values.gateway }}

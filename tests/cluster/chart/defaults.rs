@@ -86,7 +86,7 @@ fn the_picker_speaks_what_each_gateway_expects() {
         assert_eq!(tls, tested.contains("--secure-serving=true"), "what is tested is what runs");
         (tls, protocol, arguments.contains("--clear-route-cache"))
     };
-    for gateway in ["none", "envoyAIGateway", "istio", "agentgateway", "nginxGatewayFabric"] {
+    for gateway in ["none", "envoyAIGateway", "istio", "agentgateway", "gke", "nginxGatewayFabric"] {
         assert_eq!(facts(gateway, &[]), (true, json!("http2"), false), "{gateway}");
     }
     assert_eq!(facts("kgateway", &[]), (true, json!("http2"), true));
@@ -115,6 +115,20 @@ fn a_route_of_the_chart_lets_answers_take_as_long_as_they_take() {
             rendered(&[&[gateway.as_str(), "pool.create=true", "engines.selector.app=llama"][..], &route].concat());
         assert_eq!(only(&objects, "HTTPRoute")["spec"]["rules"][0]["timeouts"], json!({"request": "0s"}), "{gateway}");
     }
+}
+
+#[test]
+fn gke_is_told_in_a_policy_how_long_answers_may_take_since_it_refuses_routes_that_say_it() {
+    let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=gateway"];
+    let objects = rendered(&[&["gateway=gke", "pool.name=llama"][..], &route].concat());
+    assert!(only(&objects, "HTTPRoute")["spec"]["rules"][0]["timeouts"].is_null());
+    let pool = json!({"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "llama"});
+    for kind in ["GCPBackendPolicy", "HealthCheckPolicy"] {
+        assert_eq!(only(&objects, kind)["spec"]["targetRef"], pool, "{kind}");
+    }
+    assert!(only(&objects, "GCPBackendPolicy")["spec"]["default"]["timeoutSec"].as_i64() > Some(3600));
+    let check = &only(&objects, "HealthCheckPolicy")["spec"]["default"]["config"]["httpHealthCheck"];
+    assert_eq!((&check["requestPath"], &check["port"]), (&json!("/health"), &Value::Null), "the pods' own ports");
 }
 
 #[test]

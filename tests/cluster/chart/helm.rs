@@ -80,8 +80,8 @@ impl Helm {
     }
 }
 
-/// The documents of a rendered chart.
-fn objects(rendered: &str) -> Vec<Value> {
+/// The documents of a rendered chart, or of an example.
+pub fn objects(rendered: &str) -> Vec<Value> {
     let documents = rendered.split("\n---\n").map(|text| text.trim_start_matches("---\n"));
     let parsed = documents.map(|text| serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")));
     parsed.filter(|object: &Value| object.is_object()).collect()

@@ -47,6 +47,8 @@ pub const MATRIX: &[Case] = &[
     case("Istio, a mesh that encrypts", &[r#"gateway="istio""#, CREATE, LLAMA, "tls.enabled=false"]),
     case("kgateway", &[r#"gateway="kgateway""#, CREATE, LLAMA, ROUTE]),
     case("agentgateway", &[r#"gateway="agentgateway""#, CREATE, LLAMA, r#"pool.appProtocol="kubernetes.io/h2c""#]),
+    case("GKE", &[r#"gateway="gke""#, CREATE, LLAMA, ROUTE, r#"gatewaySettings.engineHealthPath="/v2/health/ready""#]),
+    case("GKE, a pool that is there", &[r#"gateway="gke""#, r#"pool.name="llama""#]),
     case("NGINX Gateway Fabric", &[r#"gateway="nginxGatewayFabric""#, CREATE, LLAMA]),
     case("a certificate of cert-manager", &[CREATE, LLAMA, CERTIFICATE]),
     case("a certificate in a Secret", &[CREATE, LLAMA, r#"tls.existingSecret="mine""#]),

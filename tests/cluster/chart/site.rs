@@ -20,11 +20,13 @@ use crate::kubernetes::control_plane::parts;
 use crate::support::eventually;
 
 /// What the chart renders beside Kubernetes' own kinds and InferencePool.
-const DEFINITIONS: [&str; 7] = [
+const DEFINITIONS: [&str; 9] = [
     "gateway-api/httproutes.gateway.networking.k8s.io",
     "istio/destinationrules.networking.istio.io",
     "envoy-gateway/envoyextensionpolicies.gateway.envoyproxy.io",
     "envoy-gateway/backendtrafficpolicies.gateway.envoyproxy.io",
+    "gke/healthcheckpolicies.networking.gke.io",
+    "gke/gcpbackendpolicies.networking.gke.io",
     "prometheus-operator/servicemonitors.monitoring.coreos.com",
     "prometheus-operator/prometheusrules.monitoring.coreos.com",
     "cert-manager/certificates.cert-manager.io",
@@ -144,7 +146,7 @@ pub async fn define(client: &kube::Client, definitions: &[impl AsRef<str>]) {
 
 /// Where the definitions are, a folder a project; `scripts/parts/chart-crds` fetches them.
 pub fn definitions_folder() -> PathBuf {
-    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-1"), PathBuf::from);
+    let folder = env::var_os("HOMING_CHART_CRDS").map_or_else(|| parts().join("chart-crds-2"), PathBuf::from);
     assert!(folder.is_dir(), "no definitions at {}: run scripts/parts/chart-crds", folder.display());
     folder
 }

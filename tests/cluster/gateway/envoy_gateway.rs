@@ -71,22 +71,32 @@ impl EnvoyGateway {
 
     /// Installs it in `namespace`, and makes a Gateway in the release's.
     pub async fn install(release: &Release, namespace: &str) -> Self {
-        static DEFINED: OnceCell<()> = OnceCell::const_new();
+        Self::install_with(release, namespace, &[]).await
+    }
+
+    /// The same with values of its chart.
+    pub async fn install_with(release: &Release, namespace: &str, more: &[&str]) -> Self {
         let cluster = &release.cluster;
-        DEFINED.get_or_init(|| async { define(&cluster.client, &definitions()).await }).await;
+        defined(cluster).await;
         let (chart, controller) = (folder().join("chart"), format!("gateway.envoyproxy.io/{namespace}"));
         let command = ["install", namespace, chart.to_str().expect("a plain path"), "--wait", "--timeout", "3m"];
         let named = format!("config.envoyGateway.gateway.controllerName={controller}");
         // The definitions are there, and the injector is a webhook that would hear of every pod of all tests.
         let hurried = "deployment.envoyGateway.readinessProbe.periodSeconds=1";
         let values = ["crds.enabled=false", "topologyInjector.enabled=false", &named, hurried];
-        release.helm_in(namespace, &[&command[..], &set(&values)].concat()).await;
+        release.helm_in(namespace, &[&command[..], &set(&values), &set(more)].concat()).await;
         for object in [proxy_settings(namespace), class(namespace, &controller), gateway(namespace)] {
             cluster.apply_object(object).await;
         }
         let proxy = programmed(cluster, namespace).await;
         Self { namespace: namespace.to_owned(), proxy }
     }
+}
+
+/// Installs the definitions that it needs.
+pub async fn defined(cluster: &Cluster) {
+    static DEFINED: OnceCell<()> = OnceCell::const_new();
+    DEFINED.get_or_init(|| async { define(&cluster.client, &definitions()).await }).await;
 }
 
 /// How its Envoy runs here.
