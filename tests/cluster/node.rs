@@ -23,6 +23,7 @@ pub mod site;
 pub mod spec;
 pub mod status;
 pub mod tables;
+pub mod termination;
 pub mod volume_files;
 pub mod volumes;
 
