@@ -11,6 +11,7 @@ mod inside;
 mod installed;
 mod kubernetes;
 mod node;
+mod node_balancers;
 mod node_homing;
 mod node_pods;
 mod node_replicas;
