@@ -5,7 +5,7 @@
 
 mod attached;
 mod engines;
-mod envoy_gateway;
+pub mod envoy_gateway;
 mod passing;
 mod pickers;
 mod routing;

@@ -17,6 +17,7 @@ mod node_pods;
 mod node_replicas;
 mod node_rollout;
 mod outage;
+mod pages;
 mod permissions;
 mod pods;
 mod pool;
