@@ -4,6 +4,7 @@
 //! commands in order, [`shell::Shell`] runs them as one session of a terminal in a clone, and [`place::Place`] is the
 //! cluster of the page. A block that is left out fails the test.
 
+mod envoy;
 mod envoy_gateway;
 mod page;
 mod place;
