@@ -93,7 +93,7 @@ impl Balancer {
             Err(error) => return Err(error.to_string()),
             Ok(_) => {}
         }
-        Ok(Self { address, ports, listens: listens })
+        Ok(Self { address, ports, listens })
     }
 }
 

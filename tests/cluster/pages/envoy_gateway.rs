@@ -39,6 +39,12 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
     let homes = headers(&said, "x-served-by");
     assert_eq!(homes[0], homes[1], "a session stays");
 
+    let routes = routes(&place).await;
+    // No limit on an answer, and none on silence.
+    for off in [r#""timeout": "0s""#, r#""idle_timeout": "0s""#] {
+        assert!(routes.contains(off), "{routes}");
+    }
+
     place.next(&mut page, "Tune").await;
     place.weighs(&picker, 3.0).await;
     assert_eq!(place.picker().await, picker, "nothing was started anew");
@@ -88,6 +94,14 @@ async fn without_homing(page: &mut Page, place: &mut Place, address: SocketAddr)
     place.shell.run("helm -n llm upgrade homing charts/homing -f values.yaml").await;
     let asked = async || served(address).await.filter(|reply| !reply.session().is_empty());
     eventually("Homing is asked again", asked).await;
+}
+
+/// What its Envoy has for routes.
+async fn routes(place: &Place) -> String {
+    let selector = "gateway.envoyproxy.io/owning-gateway-name=inference-gateway";
+    let proxy = place.cluster.ready_in(SYSTEM, selector, 1).await.remove(0);
+    let dump = place.cluster.page_in(SYSTEM, &proxy.name, 19_000, "/config_dump?resource=dynamic_route_configs").await;
+    String::from_utf8_lossy(&dump.ok().body).into_owned()
 }
 
 /// Where clients send their requests, as the Gateway's status says.
