@@ -30,7 +30,7 @@ async fn the_commands_of_the_envoy_page_install_verify_tune_upgrade_and_remove_a
     let (picker, address) = (place.picker().await, gateway(&place).await);
 
     on_one_machine(&mut page, &mut machine).await;
-    eventually("Envoy asks Homing", async || served(address).await).await;
+    place.cluster.eventually("Envoy asks Homing", async || served(address).await).await;
     let said = place.next(&mut page, "Verify").await;
     is_well(&said);
     assert_eq!(headers(&said, "x-session-id")[0].len(), 36, "{said}");
@@ -45,7 +45,8 @@ async fn the_commands_of_the_envoy_page_install_verify_tune_upgrade_and_remove_a
     assert_eq!(place.picker().await, picker, "nothing was started anew");
 
     page.next("Upgrade", &mut machine).await;
-    assert!(machine.run(REQUEST).await.contains("200 OK"));
+    let answers = async || machine.run(REQUEST).await.contains("200 OK").then_some(());
+    eventually("the new Homing is asked", answers).await;
     place.next(&mut page, "Upgrade").await;
     assert!(served(address).await.is_some(), "it serves as before");
 

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::page::Page;
 use super::place::{NAMESPACE, Place, answer, headers, is_well, served};
 use crate::gateway::envoy_gateway;
-use crate::support::eventually;
 
 /// Where its Envoy Gateway is installed.
 const SYSTEM: &str = "envoy-gateway-system";
@@ -29,7 +28,7 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
 
     // Who reads the page takes longer to come to its next lines than Envoy Gateway to tell its Envoy.
     let address = gateway(&place).await;
-    eventually("the gateway asks Homing", async || served(address).await).await;
+    place.cluster.eventually("the gateway asks Homing", async || served(address).await).await;
     let said = place.next(&mut page, "Verify").await;
     assert!(said.contains("HTTP/1.1 200 OK"), "{said}");
     assert_eq!(headers(&said, "x-session-id")[0].len(), 36, "{said}");
@@ -59,7 +58,7 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
     let said = place.next(&mut page, "Remove").await;
     assert!(said.ends_with("No resources found in llm namespace.\n"), "{said}");
     let gone = async || answer(address).await.filter(|reply| reply.status == 404);
-    eventually("the route is gone", gone).await;
+    place.cluster.eventually("the route is gone", gone).await;
     place.next(&mut page, "Remove").await;
     assert_eq!(page.count, 12, "these are all of the page");
     page.ends();
@@ -84,16 +83,16 @@ async fn install_envoy_gateway(place: &mut Place) {
 async fn without_homing(page: &mut Page, place: &mut Place, address: SocketAddr) {
     place.shell.run("kubectl -n llm scale deployment/homing --replicas=0").await;
     let refused = async || answer(address).await.filter(|reply| reply.status == 500);
-    let reply = eventually("nobody is there to ask", refused).await;
+    let reply = place.cluster.eventually("nobody is there to ask", refused).await;
     assert_eq!(reply.body, "", "an empty body");
     page.ahead("When Homing is down", &mut place.shell).await;
-    let reply = eventually("the engines are asked by themselves", async || served(address).await).await;
+    let reply = place.cluster.eventually("the engines are asked by themselves", async || served(address).await).await;
     assert_eq!(reply.session(), "");
 
     place.shell.run("kubectl -n llm scale deployment/homing --replicas=1").await;
     place.shell.run("helm -n llm upgrade homing charts/homing -f values.yaml").await;
     let asked = async || served(address).await.filter(|reply| !reply.session().is_empty());
-    eventually("Homing is asked again", asked).await;
+    place.cluster.eventually("Homing is asked again", asked).await;
 }
 
 /// What its Envoy has for routes.
