@@ -1,5 +1,5 @@
 # Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup; for the tests at an API server
-# also iproute2 and namespaces (root, or user namespaces that are allowed).
+# also iproute2, curl and namespaces (root, or user namespaces that are allowed).
 # A target that needs one says in one line when it is missing; everything else it fetches itself.
 # What is fetched is kept by version in $HOMING_PARTS (default: homing/ in the user's cache folder).
 

@@ -7,8 +7,10 @@ mod checks;
 mod examination;
 mod finding;
 mod report;
+mod termination;
 
 use std::env;
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +64,10 @@ pub struct Args {
     /// How findings are printed.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
+
+    /// Writes the table there too, failures first and at most 4096 bytes, as Kubernetes takes a termination message.
+    #[arg(long, value_name = "FILE")]
+    termination_message: Option<PathBuf>,
 }
 
 /// How findings are printed.
@@ -76,9 +82,20 @@ enum Output {
 /// Prints what it finds; whether there is a failure is in the exit code.
 ///
 /// # Errors
-/// Nobody reads what is printed.
+/// What is printed cannot be written, nor the termination message.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { source, config_map, config_file, picker, secure_serving, cert_path, user, timeout, output } = args;
+    let Args {
+        source,
+        config_map,
+        config_file,
+        picker,
+        secure_serving,
+        cert_path,
+        user,
+        timeout,
+        output,
+        termination_message,
+    } = args;
     let namespace = source.namespace();
     let source = source.source();
     let examination = Examination {
@@ -103,6 +120,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Output::Table => report::table(&findings, &mut out),
         Output::Json => report::json(&findings, &mut out),
     };
+    if let Some(path) = termination_message {
+        let written = fs::write(&path, termination::message(&findings));
+        written.with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     match printed {
         // Whoever read it has read enough, as `head` does.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -7,7 +7,7 @@
 mod ai_gateway;
 mod attached;
 mod engines;
-mod envoy_gateway;
+pub mod envoy_gateway;
 mod passing;
 mod pickers;
 mod routing;

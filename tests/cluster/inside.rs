@@ -11,6 +11,8 @@ use std::process::Command;
 pub const CONTROL_PLANES: [u8; 2] = [10, 96];
 /// Pods have addresses that begin so; the first is this side of their wires.
 pub const PODS: [u8; 2] = [10, 244];
+/// Services of the type LoadBalancer have addresses that begin so.
+pub const BALANCERS: [u8; 2] = [10, 245];
 
 /// Set once we are there.
 const MARK: &str = "HOMING_TEST_INSIDE";
@@ -34,6 +36,7 @@ set -e
 unset INSIDE
 ip link set lo up
 ip route add local 10.96.0.0/16 dev lo
+ip route add local 10.245.0.0/16 dev lo
 # Pods reach each other through here.
 echo 1 >/proc/sys/net/ipv4/ip_forward
 mount -t tmpfs -o mode=755 tmpfs /run

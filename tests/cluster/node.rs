@@ -3,8 +3,10 @@
 //! [`Cluster`] starts a namespace with such a node and is all that most tests need. A pod has a network namespace
 //! with an address of its own, a root folder with the files that it mounts, and the user that it asks for. Its
 //! probes, its status and its end are those of a kubelet. What a node does not know in a pod's spec fails the pod and
-//! the test: see `fields.rs`. There is no proxy for Services: their names lead straight to a ready pod.
+//! the test: see `fields.rs`. There is no proxy for Services: their names lead straight to a
+//! ready pod, and those of the type LoadBalancer have an address that does.
 
+pub mod balancers;
 pub mod cluster;
 pub mod container;
 pub mod environment;
@@ -23,6 +25,7 @@ pub mod site;
 pub mod spec;
 pub mod status;
 pub mod tables;
+pub mod termination;
 pub mod volume_files;
 pub mod volumes;
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use crate::node::Cluster;
+use crate::node::site::restricted;
 use crate::support::{Connection, Protocol, get};
 
 /// Three simulated engines, which end as engines should.
@@ -188,6 +189,45 @@ async fn a_pod_that_is_not_to_be_restarted_runs_to_completion() {
         }))
         .await;
     cluster.kubectl(&["wait", "--for=condition=complete", "job/job", "--timeout=15s"]).await;
+}
+
+#[tokio::test]
+async fn what_a_container_writes_to_its_termination_log_or_else_says_last_is_in_its_status() {
+    let cluster = Cluster::restricted().await;
+    let script = "echo said; seq 1 2000 >$LOG; exit 1";
+    let numbers: String = (1..=2_000).map(|number| format!("{number}\n")).collect();
+    let kept = &numbers[numbers.len() - 4_096..];
+    for (name, log, policy, script, expected) in [
+        ("usual", "/dev/termination-log", "File", script, kept),
+        ("elsewhere", "/words/last", "File", script, kept),
+        ("silent", "/dev/termination-log", "File", "echo said; exit 1", ""),
+        ("fallback", "/dev/termination-log", "FallbackToLogsOnError", "echo said; exit 1", "said\n"),
+        ("succeeded", "/dev/termination-log", "FallbackToLogsOnError", "echo said", ""),
+        ("both", "/dev/termination-log", "FallbackToLogsOnError", script, kept),
+    ] {
+        let mut pod = command(name, script);
+        pod["spec"]["securityContext"] = json!({"runAsUser": 1234});
+        let container = &mut pod["spec"]["containers"][0];
+        container["securityContext"] = restricted();
+        container["terminationMessagePath"] = json!(log);
+        container["terminationMessagePolicy"] = json!(policy);
+        container["env"] = json!([{"name": "LOG", "value": log}]);
+        cluster.apply_object(pod).await;
+        ended(&cluster, name).await;
+        let path = "jsonpath={.status.containerStatuses[0].state.terminated.message}";
+        assert_eq!(cluster.kubectl(&["get", "pod", name, "-o", path]).await, expected, "{name}");
+    }
+    let mut again = command("again", "echo last words >/dev/termination-log; exit 1");
+    again["spec"]["securityContext"] = json!({"runAsUser": 1234});
+    again["spec"]["containers"][0]["securityContext"] = restricted();
+    again["spec"]["restartPolicy"] = json!("Always");
+    cluster.apply_object(again).await;
+    let api = cluster.api::<Pod>();
+    let before = async || {
+        let status = api.get("again").await.ok()?.status?;
+        status.container_statuses?.first()?.last_state.as_ref()?.terminated.as_ref()?.message.clone()
+    };
+    assert_eq!(cluster.eventually("it has ended before", before).await, "last words\n");
 }
 
 #[tokio::test]

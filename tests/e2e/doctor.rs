@@ -157,3 +157,26 @@ async fn where_no_api_server_is_known_that_is_the_failure_and_the_rest_is_skippe
     assert!(fix.contains("kubectl"), "{fix}");
     assert_eq!(diagnosis.of("endpoints"), ["skipped: no API server answers"]);
 }
+
+#[tokio::test]
+async fn a_termination_message_has_the_table_with_failures_first_beside_what_is_printed() {
+    let files = Files::new(&[]);
+    let (endpoints, message) = (files.path("endpoints.yaml"), files.path("message"));
+    let [endpoints, message] = [&endpoints, &message].map(|path| path.to_str().expect("a plain path"));
+    let flags = ["--endpoints-file", endpoints, "--termination-message", message];
+    let (code, printed) = told(&flags, &[]).await;
+    assert_eq!(code, Some(1), "{printed}");
+    let message = fs::read_to_string(message).expect("it was written");
+    assert!(message.starts_with("failure  endpoints "), "{message}");
+    assert!(!printed.starts_with("failure"), "{printed}");
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&message), sorted(&printed));
+
+    let (code, said) = told(&["--endpoints-file", endpoints, "--termination-message", "/no/such/folder"], &[]).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("/no/such/folder cannot be written"), "{said}");
+}

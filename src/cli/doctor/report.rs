@@ -25,16 +25,30 @@ pub fn json(findings: &[Finding], to: &mut impl Write) -> io::Result<()> {
 
 /// A line for each finding, the fix below it, and how many there are of each kind.
 pub fn table(findings: &[Finding], to: &mut impl Write) -> io::Result<()> {
-    let width = findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0);
-    for Finding { name, status, finding, fix } in findings {
-        writeln!(to, "{:<9}{name:<width$}  {}", status.as_str(), plain(finding))?;
-        if let Some(fix) = fix {
-            writeln!(to, "{:9}{:width$}  fix: {}", "", "", plain(fix))?;
-        }
+    let width = width(findings);
+    findings.iter().try_for_each(|finding| row(finding, width, to))?;
+    writeln!(to, "\n{}", sum(findings))
+}
+
+/// How wide the column of names is.
+pub fn width(findings: &[Finding]) -> usize {
+    findings.iter().map(|finding| finding.name.len()).max().unwrap_or(0)
+}
+
+/// One finding, and the fix below it.
+pub fn row(Finding { name, status, finding, fix }: &Finding, width: usize, to: &mut impl Write) -> io::Result<()> {
+    writeln!(to, "{:<9}{name:<width$}  {}", status.as_str(), plain(finding))?;
+    match fix {
+        Some(fix) => writeln!(to, "{:9}{:width$}  fix: {}", "", "", plain(fix)),
+        None => Ok(()),
     }
+}
+
+/// How many there are of each kind.
+pub fn sum(findings: &[Finding]) -> String {
     let [failures, warnings, ok, skipped] =
         [Status::Failure, Status::Warning, Status::Ok, Status::Skipped].map(|status| of(findings, status));
-    writeln!(to, "\n{}, {}, {ok} ok, {skipped} skipped", count(failures, "failure"), count(warnings, "warning"))
+    format!("{}, {}, {ok} ok, {skipped} skipped", count(failures, "failure"), count(warnings, "warning"))
 }
 
 fn of(findings: &[Finding], status: Status) -> usize {
@@ -42,7 +56,7 @@ fn of(findings: &[Finding], status: Status) -> usize {
 }
 
 /// Much of it was written by others: it must not speak to the terminal, nor break a line.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 

@@ -38,7 +38,7 @@ impl Pooled {
         let mut cluster = Cluster::with(images, json!({})).await;
         let namespace = envoy_gateway::add_namespace(&mut cluster).await;
         let release = Release::on(cluster, 3, &FAST).await;
-        envoy_gateway::defined(&release.cluster).await;
+        envoy_gateway::define_all(&release.cluster).await;
         define(&release.cluster.client, &definitions()).await;
         for object in controller(&namespace, &release.cluster.namespace) {
             release.cluster.apply_object(object).await;

@@ -28,6 +28,10 @@ pub const GATEWAY: &str = "inference-gateway";
 pub const PORT: u16 = 10_080;
 /// Of its Envoy, on the pod's loopback address.
 const ADMIN: u16 = 19_000;
+/// Its chart's values here: the definitions are there, the injector is a webhook that would hear of every pod of all
+/// tests, and tests are in a hurry.
+pub const HERE: [&str; 3] =
+    ["crds.enabled=false", "topologyInjector.enabled=false", "deployment.envoyGateway.readinessProbe.periodSeconds=1"];
 
 /// An Envoy Gateway that has programmed an Envoy.
 pub struct EnvoyGateway {
@@ -77,14 +81,11 @@ impl EnvoyGateway {
     /// The same with values of its chart.
     pub async fn install_with(release: &Release, namespace: &str, more: &[&str]) -> Self {
         let cluster = &release.cluster;
-        defined(cluster).await;
-        let (chart, controller) = (folder().join("chart"), format!("gateway.envoyproxy.io/{namespace}"));
+        define_all(cluster).await;
+        let (chart, controller) = (chart(), format!("gateway.envoyproxy.io/{namespace}"));
         let command = ["install", namespace, chart.to_str().expect("a plain path"), "--wait", "--timeout", "3m"];
         let named = format!("config.envoyGateway.gateway.controllerName={controller}");
-        // The definitions are there, and the injector is a webhook that would hear of every pod of all tests.
-        let hurried = "deployment.envoyGateway.readinessProbe.periodSeconds=1";
-        let values = ["crds.enabled=false", "topologyInjector.enabled=false", &named, hurried];
-        release.helm_in(namespace, &[&command[..], &set(&values), &set(more)].concat()).await;
+        release.helm_in(namespace, &[&command[..], &set(&HERE), &set(&[&named]), &set(more)].concat()).await;
         for object in [proxy_settings(namespace), class(namespace, &controller), gateway(namespace)] {
             cluster.apply_object(object).await;
         }
@@ -93,14 +94,8 @@ impl EnvoyGateway {
     }
 }
 
-/// Installs the definitions that it needs.
-pub async fn defined(cluster: &Cluster) {
-    static DEFINED: OnceCell<()> = OnceCell::const_new();
-    DEFINED.get_or_init(|| async { define(&cluster.client, &definitions()).await }).await;
-}
-
-/// How its Envoy runs here.
-fn proxy_settings(namespace: &str) -> Value {
+/// How its Envoy runs here, behind a Service of this type.
+pub fn proxy_spec(service: &str) -> Value {
     // Tests are in a hurry.
     let hurried = json!({"periodSeconds": 1});
     // The node runs one container a pod: this takes out the one that drains Envoy where its pod ends, and its hook.
@@ -108,15 +103,18 @@ fn proxy_settings(namespace: &str) -> Value {
         {"name": "envoy", "lifecycle": null, "startupProbe": hurried, "readinessProbe": hurried},
         {"name": "shutdown-manager", "$patch": "delete"},
     ]}}}});
+    json!({"provider": {"type": "Kubernetes", "kubernetes": {
+        "envoyDeployment": {
+            "container": {"image": PROXY}, "patch": {"type": "StrategicMerge", "value": without_drain},
+        },
+        "envoyService": {"type": service},
+    }}})
+}
+
+fn proxy_settings(namespace: &str) -> Value {
     json!({
         "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
-        "metadata": {"name": "here", "namespace": namespace},
-        "spec": {"provider": {"type": "Kubernetes", "kubernetes": {
-            "envoyDeployment": {
-                "container": {"image": PROXY}, "patch": {"type": "StrategicMerge", "value": without_drain},
-            },
-            "envoyService": {"type": "ClusterIP"},
-        }}},
+        "metadata": {"name": "here", "namespace": namespace}, "spec": proxy_spec("ClusterIP"),
     })
 }
 
@@ -155,6 +153,17 @@ pub fn objects(cluster: &Cluster, kind: (&str, &str, &str)) -> Api<DynamicObject
     let (group, version, kind) = kind;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource)
+}
+
+/// Sees to it that the API server knows all kinds that it needs.
+pub async fn define_all(cluster: &Cluster) {
+    static DEFINED: OnceCell<()> = OnceCell::const_new();
+    DEFINED.get_or_init(|| async { define(&cluster.client, &definitions()).await }).await;
+}
+
+/// Its chart.
+pub fn chart() -> PathBuf {
+    folder().join("chart")
 }
 
 /// All definitions of its projects.

@@ -1,8 +1,5 @@
 //! `helm test`: the chart's hook pod asks whether all is well, with the rights of Homing.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::Api;
-
 use super::release::{NAME, Release};
 
 /// The hook's pod.
@@ -21,13 +18,20 @@ async fn helm_test_finds_nothing_wrong_with_a_release_and_says_what_is_when_a_ri
         assert!(well.contains(&format!("ok       {check} ")), "{check} in {well}");
     }
     assert!(!well.contains("\nwarning") && !well.contains("\nfailure"), "{well}");
-    let pods: Api<Pod> = cluster.api();
-    let stays = pods.get_opt(DOCTOR).await.expect("the API server answers");
-    assert!(stays.is_some(), "Helm 3 reads the log only now");
+    let table = message(&release).await;
+    assert!(well.lines().all(|line| table.contains(line)), "{table} is not {well}");
 
     cluster.kubectl(&["delete", "rolebinding", NAME]).await;
     let refused = release.refusal(&["test", "rel", "--timeout", "2m"]).await;
     assert!(refused.contains(DOCTOR), "{refused}");
     let ill = cluster.log(DOCTOR).split_off(well.len());
     assert!(ill.contains("failure  permissions") && ill.contains("fix: "), "{ill}");
+    let table = message(&release).await;
+    assert!(table.starts_with("failure  permissions") && table.contains("fix: "), "{table}");
+}
+
+/// What its last pod has left, read as the notes say.
+async fn message(release: &Release) -> String {
+    let path = "jsonpath={.status.containerStatuses[0].state.terminated.message}";
+    release.cluster.kubectl(&["get", "pod", DOCTOR, "-o", path]).await
 }

@@ -88,6 +88,11 @@ impl Cluster {
         self.keeper.take(name);
     }
 
+    /// From now on this node runs the pods of a namespace that somebody else makes.
+    pub fn adopt(&mut self, name: &str) {
+        self.keeper.take(name);
+    }
+
     /// Applies objects of any kind, in YAML; those without a namespace go into the cluster's own.
     pub async fn apply(&self, yaml: &str) {
         for document in yaml.split("\n---") {

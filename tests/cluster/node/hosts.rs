@@ -1,6 +1,5 @@
 //! Names of Services, for the hosts files of pods: each leads to one ready pod behind it, as there is no proxy.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -38,18 +37,24 @@ pub fn write(folder: &Path, address: Ipv4Addr, name: &str, names: &str) {
 
 /// The address of the first ready pod behind `service`.
 fn address(tables: &Tables, service: &DynamicObject, namespace: &str) -> Option<String> {
-    let selector = service.data["spec"]["selector"].as_object().filter(|selector| !selector.is_empty())?;
+    let pods = behind(tables, service, namespace);
+    pods.filter_map(|pod| pod.data["status"]["podIP"].as_str()).min().map(str::to_owned)
+}
+
+/// The pods that `service` leads to, ready ones unless it says otherwise; none where it selects none.
+pub fn behind<'a>(
+    tables: &'a Tables,
+    service: &'a DynamicObject,
+    namespace: &'a str,
+) -> impl Iterator<Item = &'a DynamicObject> {
+    let selector = service.data["spec"]["selector"].as_object().filter(|selector| !selector.is_empty());
     let unready_too = service.data["spec"]["publishNotReadyAddresses"] == true;
-    let behind = tables.all(Kind::Pod).filter(|pod| {
-        let labels: &BTreeMap<String, String> = match &pod.metadata.labels {
-            Some(labels) => labels,
-            None => return false,
-        };
+    tables.all(Kind::Pod).filter(move |pod| {
+        let (Some(selector), Some(labels)) = (selector, &pod.metadata.labels) else { return false };
         pod.metadata.namespace.as_deref() == Some(namespace)
             && selector.iter().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
             && (unready_too || is_ready(pod))
-    });
-    behind.filter_map(|pod| pod.data["status"]["podIP"].as_str()).min().map(str::to_owned)
+    })
 }
 
 /// Whether traffic may go to a pod.

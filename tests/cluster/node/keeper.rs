@@ -1,4 +1,4 @@
-//! The node itself: it takes the pods of its namespaces, keeps them until they are gone, and their hosts files true.
+//! The node itself: it takes the pods of its namespaces, keeps them until they are gone, and what leads to them true.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,6 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use super::balancers::Balancers;
 use super::images::Images;
 use super::network::Network;
 use super::spec::Facts;
@@ -151,6 +152,7 @@ async fn keep(shared: Arc<Shared>) {
     let mut changed = shared.watched.subscribe();
     let mut known = BTreeSet::new();
     let mut pods = JoinSet::new();
+    let mut balancers = Balancers::default();
     loop {
         for object in shared.watched.read().all(Kind::Pod) {
             let uid = object.metadata.uid.clone().unwrap_or_default();
@@ -159,6 +161,7 @@ async fn keep(shared: Arc<Shared>) {
             }
         }
         write_hosts(&shared);
+        balancers.follow(&shared).await;
         while let Some(ended) = pods.try_join_next() {
             if let Err(panicked) = ended {
                 shared.problem(panicked.to_string());

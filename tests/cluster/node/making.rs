@@ -13,7 +13,7 @@ use super::keeper::Shared;
 use super::spec::{Facts, User};
 use super::volume_files::{self, Files};
 use super::volumes::{self, Tokens};
-use super::{hosts, root};
+use super::{hosts, root, termination};
 
 /// A pod's own folder.
 pub struct Making {
@@ -49,12 +49,19 @@ impl Making {
         let entrypoint = container.command.clone().unwrap_or_else(|| self.image.entrypoint.clone());
         let words = entrypoint.iter().chain(container.args.iter().flatten());
         let command: Vec<String> = words.map(|word| expanded(word, &environment)).collect();
-        let mounts = root::mounts(facts, &self.folder.join("volumes"));
+        let last_words = self.last_words();
+        termination::empty(&last_words).map_err(|error| error.to_string())?;
+        let mounts = root::mounts(facts, &self.folder.join("volumes"), &last_words);
         let script =
             root::script(&self.folder.join("root"), facts, &self.image, &mounts, self.user, &environment, &command);
         let path = self.folder.join("start.sh");
         script.and_then(|script| fs::write(&path, script)).map_err(|error| error.to_string())?;
         Ok(path)
+    }
+
+    /// The file for what the container says at its end.
+    pub fn last_words(&self) -> PathBuf {
+        self.folder.join("termination-log")
     }
 
     /// Writes what has changed in the volumes.

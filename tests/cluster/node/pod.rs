@@ -19,6 +19,7 @@ use super::network::Network;
 use super::probe::{Ask, Probes, Verdict};
 use super::spec::{Facts, seconds};
 use super::status::{Status, starts_again};
+use super::termination;
 
 /// Between a crash and the next start: nothing at first, then this, doubled up to the other. A kubelet takes ten
 /// seconds and five minutes.
@@ -116,7 +117,8 @@ impl Life {
             drop(run);
             let deleted = end == End::Fate(Fate::Deleted);
             let again = !deleted && starts_again(self.facts.restart(), code);
-            self.status.ended(code, !again);
+            let message = self.message(code);
+            self.status.ended(code, message, !again);
             if !again {
                 return if deleted { end } else { End::Exited(code) };
             }
@@ -236,6 +238,13 @@ impl Life {
     fn asked(&self, hook: &LifecycleHandler) -> Option<Ask> {
         let get = hook.http_get.as_ref()?;
         Some(Ask::http(self.facts.address, self.facts.port(&get.port).ok()?, get.path.as_deref()))
+    }
+
+    /// What the container says at its end.
+    fn message(&self, code: i32) -> String {
+        let log = self.handle.shared.log(&self.facts.namespace, &self.facts.name);
+        let policy = self.facts.container().termination_message_policy.as_deref();
+        termination::message(&self.making.last_words(), policy, code, &log)
     }
 
     /// Says where the pod is to be found.

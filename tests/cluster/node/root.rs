@@ -1,6 +1,5 @@
 //! A container's root folder, and the script that enters it.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -15,8 +14,10 @@ use super::spec::{Facts, User};
 
 /// Folders of this machine that every container has, as nobody could write to them.
 const SYSTEM: [&str; 6] = ["bin", "sbin", "lib", "lib64", "usr", "etc/ssl"];
-/// The same, as they are.
-const DEVICES: [&str; 2] = ["proc", "dev"];
+/// Devices that every container has; the rest of its `/dev` is its own.
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// Links in `/dev`, and where they lead.
+const LINKS: [(&str, &str); 4] = [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")];
 
 /// A mount in the container.
 pub struct Mount {
@@ -25,13 +26,19 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// The lines of a shell script, with absolute paths.
+struct Script(String);
+
 /// Makes the folder that becomes the container's `/`.
 pub fn make(root: &Path, facts: &Facts) -> io::Result<()> {
     for folder in ["etc", "tmp", "var/run", "home", "root"] {
         fs::create_dir_all(root.join(folder))?;
     }
     fs::set_permissions(root.join("tmp"), std::os::unix::fs::PermissionsExt::from_mode(0o1777))?;
-    for name in SYSTEM.into_iter().chain(DEVICES) {
+    for name in ["proc", "dev"] {
+        fs::create_dir_all(root.join(name))?;
+    }
+    for name in SYSTEM {
         let (here, there) = (Path::new("/").join(name), root.join(name));
         match fs::read_link(&here) {
             Ok(target) => symlink(target, there)?,
@@ -59,41 +66,31 @@ pub fn script(
 ) -> io::Result<String> {
     let security = facts.container().security_context.as_ref();
     let read_only = security.and_then(|security| security.read_only_root_filesystem).unwrap_or(false);
-    let mut script = "set -e\n".to_owned();
-    let mut line = |text: String| writeln!(script, "{text}").expect("a string takes text");
+    let mut script = Script("set -e\n".to_owned());
     let at = quoted(&root.to_string_lossy());
-    line(format!("mount --bind {at} {at}"));
-    let mut bind = |from: &Path, to: &str, read_only: bool| {
-        let to = quoted(&root.join(to.trim_start_matches('/')).to_string_lossy());
-        line(format!("mount --rbind {} {to}", quoted(&from.to_string_lossy())));
-        if read_only {
-            line(format!("mount -o remount,bind,ro {to}"));
-        }
-    };
+    script.line(&format!("mount --bind {at} {at}"));
     // Who is not root cannot write to the machine's folders anyway, and may not remount them either.
     let locked = may_change_users();
     for name in SYSTEM.into_iter().filter(|name| root.join(name).symlink_metadata().is_ok_and(|meta| meta.is_dir())) {
-        bind(&Path::new("/").join(name), name, locked);
+        script.bind(&Path::new("/").join(name), &root.join(name), locked);
     }
-    for name in DEVICES {
-        bind(&Path::new("/").join(name), name, false);
-    }
+    script.bind(Path::new("/proc"), &root.join("proc"), false);
+    script.devices(&root.join("dev"));
     for (from, to) in &image.files {
         let there = root.join(to.strip_prefix("/").expect("a path in an image is absolute"));
         fs::create_dir_all(there.parent().expect("a file is in a folder"))?;
-        fs::write(there, "")?;
-        bind(from, &to.to_string_lossy(), false);
+        fs::write(&there, "")?;
+        script.bind(from, &there, false);
     }
     let mut mounts: Vec<&Mount> = mounts.iter().collect();
     mounts.sort_by_key(|mount| mount.to.len());
     for Mount { from, to, read_only } in mounts {
-        fs::create_dir_all(root.join(to.trim_start_matches('/')))?;
-        bind(from, to, *read_only);
+        let there = root.join(to.trim_start_matches('/'));
+        script.make(&there, from.is_dir());
+        script.bind(from, &there, *read_only);
     }
-    // Every pod has shared memory of its own; Envoys would trip over each other's.
-    line(format!("mount -t tmpfs -o mode=1777 tmpfs {}", quoted(&root.join("dev/shm").to_string_lossy())));
     if read_only {
-        line(format!("mount -o remount,bind,ro {at}"));
+        script.line(&format!("mount -o remount,bind,ro {at}"));
     }
     let variables = environment.iter().map(|(name, value)| quoted(&format!("{name}={value}")));
     let identity = if may_change_users() {
@@ -101,16 +98,17 @@ pub fn script(
     } else {
         String::new()
     };
-    line(format!(
+    script.line(&format!(
         "exec setpriv --no-new-privs env -i {} \"$(command -v chroot)\" {identity} {at} {}",
         variables.collect::<Vec<_>>().join(" "),
         command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     ));
-    Ok(script)
+    Ok(script.0)
 }
 
-/// The mounts that a container asks for, from the folder of the pod's volumes; it may write to emptyDirs alone.
-pub fn mounts(facts: &Facts, volumes: &Path) -> Vec<Mount> {
+/// The mounts that a container asks for, from the folder of the pod's volumes, and the file for its last words. It may
+/// write to that and to emptyDirs alone.
+pub fn mounts(facts: &Facts, volumes: &Path, last_words: &Path) -> Vec<Mount> {
     let written = |name: &str| {
         let mut all = facts.spec().volumes.iter().flatten();
         all.any(|volume| volume.name == name && volume.empty_dir.is_some())
@@ -120,7 +118,10 @@ pub fn mounts(facts: &Facts, volumes: &Path) -> Vec<Mount> {
         to: mount.mount_path.clone(),
         read_only: mount.read_only == Some(true) || !written(&mount.name),
     };
-    facts.container().volume_mounts.iter().flatten().map(mount).collect()
+    let container = facts.container();
+    let to = container.termination_message_path.clone().unwrap_or_else(|| "/dev/termination-log".to_owned());
+    let last_words = Mount { from: last_words.to_owned(), to, read_only: false };
+    container.volume_mounts.iter().flatten().map(mount).chain([last_words]).collect()
 }
 
 /// Whether a container can be another user than we are; root alone can.
@@ -130,6 +131,47 @@ pub fn may_change_users() -> bool {
         map.split_whitespace().next_back().is_some_and(|length| length != "1")
     });
     *MAY
+}
+
+impl Script {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn bind(&mut self, from: &Path, to: &Path, read_only: bool) {
+        let [from, to] = [from, to].map(|path| quoted(&path.to_string_lossy()));
+        self.line(&format!("mount --rbind {from} {to}"));
+        if read_only {
+            self.line(&format!("mount -o remount,bind,ro {to}"));
+        }
+    }
+
+    /// Makes what something can be bound to: a folder, or a file.
+    fn make(&mut self, path: &Path, folder: bool) {
+        let parent = path.parent().unwrap_or(path).to_string_lossy();
+        let path = path.to_string_lossy();
+        if folder {
+            self.line(&format!("mkdir -p {}", quoted(&path)));
+        } else {
+            self.line(&format!("mkdir -p {} && : >{}", quoted(&parent), quoted(&path)));
+        }
+    }
+
+    /// Makes `folder` a `/dev` of the container's own.
+    fn devices(&mut self, folder: &Path) {
+        let at = |name: &str| quoted(&folder.join(name).to_string_lossy());
+        self.line(&format!("mount -t tmpfs -o mode=755 tmpfs {}", quoted(&folder.to_string_lossy())));
+        for name in DEVICES {
+            self.make(&folder.join(name), false);
+            self.bind(&Path::new("/dev").join(name), &folder.join(name), false);
+        }
+        for (name, end) in LINKS {
+            self.line(&format!("ln -s /proc/self/fd{end} {}", at(name)));
+        }
+        // Shared memory too; Envoys would trip over each other's.
+        self.line(&format!("mkdir {}\nmount -t tmpfs -o mode=1777 tmpfs {}", at("shm"), at("shm")));
+    }
 }
 
 fn groups(user: User) -> String {

@@ -116,7 +116,7 @@ fn pickers_of(replicas: usize) -> Value {
 }
 
 /// What a container has to ask for where the restricted profile is enforced.
-fn restricted() -> Value {
+pub fn restricted() -> Value {
     json!({
         "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": true, "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},

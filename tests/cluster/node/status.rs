@@ -61,12 +61,12 @@ impl Status {
         news
     }
 
-    /// It has ended.
-    pub fn ended(&mut self, code: i32, last: bool) {
+    /// It has ended, with these words.
+    pub fn ended(&mut self, code: i32, message: String, last: bool) {
         let reason = if code == 0 { "Completed" } else { "Error" };
         let began = self.state["running"]["startedAt"].take();
         self.state = json!({"terminated": {
-            "exitCode": code, "reason": reason, "startedAt": began, "finishedAt": now(),
+            "exitCode": code, "reason": reason, "message": message, "startedAt": began, "finishedAt": now(),
         }});
         self.started = false;
         self.is_ready(false);
