@@ -6,6 +6,7 @@
 mod chart;
 mod config_map;
 mod doctor;
+mod enter;
 mod gateway;
 mod inside;
 mod installed;

@@ -97,7 +97,7 @@ pub fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
 }
 
 /// The real Helm; `scripts/parts/helm` builds it.
-fn helm() -> PathBuf {
+pub fn helm() -> PathBuf {
     let path = env::var_os("HOMING_HELM").map_or_else(|| parts().join("helm-4.3.1/helm"), PathBuf::from);
     assert!(path.is_file(), "no Helm at {}: run scripts/parts/helm", path.display());
     path

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use kube::Api;
@@ -28,6 +29,11 @@ pub const GATEWAY: &str = "inference-gateway";
 pub const PORT: u16 = 10_080;
 /// Of its Envoy, on the pod's loopback address.
 const ADMIN: u16 = 19_000;
+
+/// What a client attaches to its Gateway.
+pub const ROUTE: (&str, &str, &str) = ("gateway.networking.k8s.io", "v1", "HTTPRoute");
+pub const EXTENSION: (&str, &str, &str) = ("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy");
+pub const TRAFFIC: (&str, &str, &str) = ("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy");
 
 /// An Envoy Gateway that has programmed an Envoy.
 pub struct EnvoyGateway {
@@ -63,13 +69,21 @@ impl EnvoyGateway {
         lines.find(|(known, _)| *known == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
     }
 
-    async fn page(&self, release: &Release, path: &str) -> String {
+    /// A page of its Envoy's admin port.
+    pub async fn page(&self, release: &Release, path: &str) -> String {
         let page = release.cluster.page_in(&self.namespace, &self.proxy.name, ADMIN, path).await;
         String::from_utf8_lossy(&page.ok().body).into_owned()
     }
 
     /// Installs it in `namespace`, and makes a Gateway in the release's.
     pub async fn install(release: &Release, namespace: &str) -> Self {
+        Self::control(release, namespace).await;
+        release.cluster.apply_object(gateway(namespace)).await;
+        Self::programmed(&release.cluster, namespace).await
+    }
+
+    /// Installs it, with a GatewayClass of the same name as its namespace.
+    pub async fn control(release: &Release, namespace: &str) {
         static DEFINED: OnceCell<()> = OnceCell::const_new();
         let cluster = &release.cluster;
         DEFINED.get_or_init(|| async { define(&cluster.client, &definitions()).await }).await;
@@ -80,12 +94,47 @@ impl EnvoyGateway {
         let hurried = "deployment.envoyGateway.readinessProbe.periodSeconds=1";
         let values = ["crds.enabled=false", "topologyInjector.enabled=false", &named, hurried];
         release.helm_in(namespace, &[&command[..], &set(&values)].concat()).await;
-        for object in [proxy_settings(namespace), class(namespace, &controller), gateway(namespace)] {
+        for object in [proxy_settings(namespace), class(namespace, &controller)] {
             cluster.apply_object(object).await;
         }
+    }
+
+    /// Waits until the Gateway is programmed.
+    pub async fn programmed(cluster: &Cluster, namespace: &str) -> Self {
         let proxy = programmed(cluster, namespace).await;
         Self { namespace: namespace.to_owned(), proxy }
     }
+
+    /// Waits until its Envoy sends what is for one of its clusters to exactly these pods.
+    pub async fn sends_to(&self, release: &Release, name: &str, pods: &[Placed]) {
+        let mut wanted: Vec<IpAddr> = pods.iter().map(|pod| pod.address.into()).collect();
+        wanted.sort_unstable();
+        let sends = async || {
+            let mut hosts = self.hosts(release, name).await;
+            hosts.retain(|host| host.ready);
+            let mut found: Vec<IpAddr> = hosts.iter().map(|host| host.address.ip()).collect();
+            found.sort_unstable();
+            (found == wanted).then_some(())
+        };
+        release.cluster.eventually(&format!("{name} is {wanted:?}"), sends).await;
+    }
+}
+
+/// Waits until Envoy Gateway has taken a route or a policy.
+pub async fn accepted(cluster: &Cluster, kind: (&str, &str, &str), name: &str) {
+    let api = objects(cluster, kind);
+    let by = if kind.2 == "HTTPRoute" { "parents" } else { "ancestors" };
+    let accepted = |of: &Value| {
+        let mut conditions = of["conditions"].as_array().into_iter().flatten();
+        conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
+    };
+    cluster
+        .eventually(&format!("the {} is accepted by {GATEWAY}", kind.2), async || {
+            let found = api.get(name).await.ok()?;
+            let told = found.data["status"][by].as_array()?;
+            (!told.is_empty() && told.iter().all(accepted)).then_some(())
+        })
+        .await;
 }
 
 /// How its Envoy runs here.
@@ -156,7 +205,7 @@ fn definitions() -> Vec<String> {
 }
 
 /// The real Envoy Gateway and its chart; `scripts/parts/envoy-gateway` builds it.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let named = env::var_os("HOMING_ENVOY_GATEWAY").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| parts().join("envoy-gateway-1.9.1"));
     let built = Path::new(&folder).join("envoy-gateway").is_file();

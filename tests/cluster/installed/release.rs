@@ -35,7 +35,6 @@ impl Release {
 
     /// The same in a cluster that is there, with flags of the engines and their values.
     pub async fn on(cluster: Cluster, engines: usize, arguments: &[&str]) -> Self {
-        let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         let mut deployment = engines_of(engines, None);
         let known = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array_mut();
         let known = known.expect("engines have arguments");
@@ -47,6 +46,12 @@ impl Release {
         }
         cluster.apply_object(deployment).await;
         let engines = cluster.ready("app=engine", engines).await;
+        Self::beside(cluster, engines).await
+    }
+
+    /// The same where the engines are there.
+    pub async fn beside(cluster: Cluster, engines: Vec<Placed>) -> Self {
+        let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         Self { cluster, engines, helm: Arc::new(Helm::at(&kubeconfig)) }
     }
 
