@@ -50,12 +50,9 @@ use self::cluster::{chart, gateway, inside, installed, kubernetes, node};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let backtrace = std::env::var_os("RUST_BACKTRACE").is_some();
-    let in_full = panic::take_hook();
-    // What tests stand on panics where something is wrong; a person needs the words, and one line.
-    panic::set_hook(Box::new(move |panicked| match panicked.payload_as_str() {
-        Some(text) if !backtrace => eprintln!("\ndemo-gateway: {text}"),
-        _ => in_full(panicked),
+    // What tests stand on panics where something is wrong; a person needs the words.
+    panic::set_hook(Box::new(|panicked| {
+        eprintln!("\ndemo-gateway: {}", panicked.payload_as_str().unwrap_or("something went wrong, without words"));
     }));
     let ran = panic::catch_unwind(|| if inside::is_here() { within::run(arguments) } else { outside::run(arguments) });
     match ran {

@@ -284,7 +284,7 @@ impl Drop for Cluster {
             assert!(problems.is_empty(), "{problems:?}");
             return;
         }
-        for log in fs::read_dir(self.keeper.shared.logs()).into_iter().flatten().flatten() {
+        for log in fs::read_dir(self.logs()).into_iter().flatten().flatten() {
             eprintln!("--- the last lines of {} ---", log.file_name().display());
             let text = container::log(&log.path());
             let lines: Vec<&str> = text.lines().collect();
