@@ -1,6 +1,8 @@
 //! What a user has before Homing comes: a cluster, engines, Envoy Gateway, a Gateway and a route.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use serde_json::json;
 
@@ -22,6 +24,9 @@ pub const IMAGE: [&str; 2] = ["homing", "demo"];
 /// The engines' label, Deployment, Service and route.
 pub const ENGINES: &str = "llama";
 const COUNT: usize = 6;
+
+/// Where pods write what they say, once there is a node.
+pub static LOGS: OnceLock<PathBuf> = OnceLock::new();
 
 /// All that; it ends with this process and no sooner.
 #[derive(Clone, Copy)]
@@ -105,6 +110,7 @@ async fn node() -> &'static Release {
     let images = envoy_gateway::images().with(&IMAGE.join(":"), Image::homing());
     let enforced = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     let mut cluster = Cluster::named(NAMESPACE.to_owned(), images, enforced).await;
+    LOGS.get_or_init(|| cluster.logs());
     cluster.add_namespace(ENVOY_GATEWAY, json!({})).await;
     Box::leak(Box::new(Release::beside(cluster, Vec::new()).await))
 }

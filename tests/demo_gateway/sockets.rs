@@ -1,8 +1,7 @@
 //! The sockets by which the cluster is reached from outside.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -17,10 +16,14 @@ const LONGEST: usize = 100;
 /// This folder is another one within.
 const HIDDEN: &str = "/run";
 
+/// Who holds this file's lock has the output folder to itself.
+const LOCK: &str = "lock";
+
 /// A folder for both; dropping it removes them.
 pub struct Sockets {
     pub folder: PathBuf,
     _short: Option<TempDir>,
+    _lock: File,
 }
 
 // === impl Sockets ===
@@ -32,15 +35,16 @@ impl Sockets {
     /// Another demo runs there, or what is there cannot be removed.
     pub fn new(output: &Path) -> anyhow::Result<Self> {
         ensure!(!output.starts_with(HIDDEN), "{HIDDEN} cannot be written from within: give another --output-dir");
+        let lock = File::create(output.join(LOCK)).with_context(|| format!("cannot write to {}", output.display()))?;
+        let free = lock.try_lock().is_ok();
+        ensure!(free, "a demo runs in {}: end it, or give another --output-dir", output.display());
         let short = (output.join(GATEWAY).as_os_str().len() > LONGEST).then(TempDir::new).transpose()?;
         let folder = short.as_ref().map_or(output, TempDir::path).to_owned();
         for name in [GATEWAY, HOMING] {
             let path = folder.join(name);
-            let taken = UnixStream::connect(&path).is_ok();
-            ensure!(!taken, "a demo runs in {}: end it, or give another --output-dir", output.display());
             remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        Ok(Self { folder, _short: short })
+        Ok(Self { folder, _short: short, _lock: lock })
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::thread;
 
 use anyhow::Context;
@@ -19,14 +18,12 @@ use crate::arguments::Arguments;
 use crate::attached::{self, ADMIN};
 use crate::forward::{self, Target};
 use crate::short_names::{legend, names, shorten};
-use crate::site::Site;
+use crate::site::{LOGS, Site};
 use crate::sockets::{GATEWAY, HOMING};
 use crate::steps::Steps;
 
 /// The line that says that both sockets can be used.
 pub const READY: &str = "\u{4}";
-/// Where pods write what they say.
-static LOGS: OnceLock<PathBuf> = OnceLock::new();
 
 /// Runs the demo until the input ends.
 ///
@@ -62,7 +59,6 @@ async fn show(arguments: Arguments) -> anyhow::Result<()> {
     let sockets = sockets.context("no folder for sockets")?;
     let mut steps = Steps::new(load.timing());
     let site = Site::start(&mut steps).await;
-    LOGS.get_or_init(|| site.cluster().logs());
 
     let round_robin = measure("round-robin", &site, &arguments.load, &mut steps).await;
     let replica = steps.take("Homing, by its chart", attached::attach(&site)).await;

@@ -1,5 +1,6 @@
 //! A release of the chart, and the engines that it routes to.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::gateway::Gateway;
@@ -89,7 +90,9 @@ impl Release {
         let arguments: Vec<String> = arguments.iter().chain(&namespace).map(|&word| word.to_owned()).collect();
         let helm = Arc::clone(&self.helm);
         // The node is at work on this thread.
-        tokio::task::spawn_blocking(move || run(&helm, &arguments)).await.expect("Helm runs to its end")
+        let ran = tokio::task::spawn_blocking(move || run(&helm, &arguments)).await;
+        // It has told why.
+        ran.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
     }
 
     /// Homing's replicas, once there are exactly so many and all are ready.
