@@ -1,4 +1,4 @@
-# Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup; for the tests at an API server
+# Prerequisites of a bare machine: git, a C compiler, Python 3.11 or newer, rustup; for what runs at an API server
 # also iproute2, curl and namespaces (root, or user namespaces that are allowed).
 # A target that needs one says in one line when it is missing; everything else it fetches itself.
 # What is fetched is kept by version in $HOMING_PARTS (default: homing/ in the user's cache folder).
@@ -27,7 +27,7 @@ with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts
 	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" HOMING_HELM="$$helm" HOMING_CHART_CRDS="$$chart_crds" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
+.PHONY: help demo demo-gateway test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ help: ## list the targets
 demo: rust python ## compare round robin and Homing through a real Envoy (options in DEMO_ARGS)
 	@cargo build --release --locked
 	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
+
+# What is measured is the release; what plays the cluster around it is built as tests are.
+demo-gateway: rust python ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)
+	@cargo build --release --locked
+	@cargo build --locked --example demo-gateway
+	@$(with_control_plane) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
+		"$(target)/debug/examples/demo-gateway" $(DEMO_ARGS)
 
 test: rust python ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
 	@$(with_control_plane) $(with_parts) cargo test --locked $(TEST_ARGS)

@@ -1,39 +1,38 @@
 //! `homing demo`: round robin and Homing, one after the other, on the same conversations through a real Envoy.
+//!
+//! What is public below is shared with the demo behind a real gateway (`tests/demo_gateway/`), so that both send the
+//! same and count alike.
 
 mod children;
 mod client;
-mod drive;
+pub mod drive;
 mod envoy;
-mod progress;
-mod report;
+pub mod explained;
+pub mod load;
+pub mod progress;
+pub mod report;
 mod stage;
-mod table;
+pub mod table;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::drive::Timing;
 use self::envoy::Listener;
+use self::load::Load;
 use self::progress::Progress;
 use self::report::{PolicyReport, Report};
 use self::stage::Stage;
-use super::explain;
-use crate::simulation::workload::{Shape, Workload};
-
-/// Long enough that the caches have filled and the queues of the cold start are gone.
-const WARM_UP: Duration = Duration::from_secs(12);
+use crate::simulation::workload::Workload;
 
 /// Compare round robin and Homing on six simulated engines behind a real Envoy.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Seed of the workload; the same seed asks the same questions at the same times.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    load: Load,
     /// Keep everything running after the table, until Ctrl-C.
     #[arg(long)]
     keep: bool,
@@ -43,12 +42,6 @@ pub struct Args {
     /// Where report.json, Envoy's configuration and all logs go.
     #[arg(long, value_name = "DIR", default_value = "target/demo")]
     output_dir: PathBuf,
-    /// Time that is measured for each policy, after the warm-up.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
-    measure: Duration,
-    /// Conversations that start in a second; default: 60 % of what round robin can carry.
-    #[arg(long, value_name = "NUMBER", default_value_t = Shape::default().starts_per_second, value_parser = rate)]
-    rate: f64,
 }
 
 /// Runs both policies, prints the table and writes the report.
@@ -69,14 +62,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn demo(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { seed, keep, envoy, output_dir, measure, rate } = args;
+    let Args { load, keep, envoy, output_dir } = args;
     let envoy = envoy::find(envoy)?;
     std::fs::create_dir_all(&output_dir).with_context(|| format!("cannot make {}", output_dir.display()))?;
-    let shape = Shape { starts_per_second: rate, ..Shape::default() };
-    let timing = Timing { warm_up: WARM_UP, measure };
-    let workload = Workload::new(shape, seed, timing.length());
+    let workload = load.workload();
 
-    let mut progress = Progress::new(timing);
+    let mut progress = Progress::new(load.timing());
     let (round_robin, stage) =
         measure_policy(&envoy, &output_dir, Listener::RoundRobin, &workload, &mut progress).await?;
     stage.stop().await;
@@ -88,7 +79,7 @@ async fn demo(args: Args) -> anyhow::Result<ExitCode> {
     report.write(&report_file)?;
     let mut out = io::stdout();
     writeln!(out, "\n{}", table::render(&report))?;
-    explain_one_pick(&stage, &mut out).await?;
+    explained::write(&stage.homing_admin().to_string(), &mut out).await?;
     writeln!(out, "\nReport: {}", report_file.display())?;
     if keep {
         writeln!(out, "{}", stage.curl_lines())?;
@@ -118,21 +109,4 @@ async fn measure_policy(
         progress.note(&format!("{}: at least one request failed: {error:#}", listener.name()));
     }
     Ok((PolicyReport::new(listener.name(), &stage.engine_names(), &outcomes), stage))
-}
-
-/// The pick with the longest prompt among the last ones, where there is most to explain.
-async fn explain_one_pick(stage: &Stage, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut decisions = explain::fetch(&stage.homing_admin().to_string(), 50).await?;
-    decisions.sort_by(|one, other| other.prompt_tokens.total_cmp(&one.prompt_tokens));
-    decisions.truncate(1);
-    writeln!(out, "One pick explained, in prompt tokens; the lowest cost wins:")?;
-    explain::write(&decisions, out)?;
-    Ok(())
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if f64::is_finite(rate) && rate > 0.0 => Ok(rate),
-        _ => Err("must be a number above 0".to_owned()),
-    }
 }

@@ -1,10 +1,10 @@
-//! Before `main`, this test binary moves into namespaces of its own: network, mounts and processes.
+//! Namespaces for a program of its own: network, mounts and processes.
 //!
-//! There, pods have addresses as in a cluster, every process ends with the binary, whatever ends that, and temporary
+//! There, pods have addresses as in a cluster, every process ends with the program, whatever ends that, and temporary
 //! files are gone with it. Root is not needed where users may have namespaces.
 
 use std::env;
-use std::os::unix::process::CommandExt;
+use std::ffi::OsString;
 use std::process::Command;
 
 /// Control planes have addresses that begin so.
@@ -19,7 +19,7 @@ const MARK: &str = "HOMING_TEST_INSIDE";
 
 /// Looks for what is needed, then goes in.
 const OUTSIDE: &str = r#"
-missing() { echo "the cluster tests need $1" >&2; exit 1; }
+missing() { echo "$WHO need $1" >&2; exit 1; }
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 for tool in ip:iproute2 unshare:util-linux nsenter:util-linux setpriv:util-linux mount:mount chroot:coreutils; do
     command -v "${tool%:*}" >/dev/null || missing "the command ${tool%:*}: install the package ${tool#*:}"
@@ -27,6 +27,7 @@ done
 if [ "$(id -u)" = 0 ]; then kinds=-nmpf; else kinds=-Urnmpf; fi
 said="$(unshare $kinds --mount-proc true 2>&1)" ||
     missing "namespaces, which this user may not have: run them as root, or allow user namespaces ($said)"
+unset WHO
 exec unshare $kinds --kill-child --mount-proc sh -c "$INSIDE" sh "$@"
 "#;
 
@@ -47,15 +48,14 @@ set +e
 exit $?
 "#;
 
-#[ctor::ctor(unsafe)]
-fn enter() {
-    // Who lists tests runs none.
-    if env::var_os(MARK).is_some() || env::args().any(|argument| argument == "--list") {
-        return;
-    }
+/// Whether this process is there.
+pub fn is_here() -> bool {
+    env::var_os(MARK).is_some()
+}
+
+/// What runs a program there; `who`, many, say what is missing.
+pub fn command(who: &str, program: impl IntoIterator<Item = OsString>) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", OUTSIDE, "sh"]).args(env::args_os()).env(MARK, "1").env("INSIDE", INSIDE);
-    // It returns only where it fails.
-    let error = shell.exec();
-    panic!("the cluster tests need a shell: {error}");
+    shell.args(["-c", OUTSIDE, "sh"]).args(program).env(MARK, "1").env("INSIDE", INSIDE).env("WHO", who);
+    shell
 }

@@ -7,6 +7,7 @@ mod chart;
 mod config_map;
 mod conformance;
 mod doctor;
+mod enter;
 mod gateway;
 mod inside;
 mod installed;

@@ -18,7 +18,9 @@ use super::wait::eventually;
 
 /// The binary under test; `HOMING_BIN` names another build, one that is wrong on purpose for example.
 pub fn binary() -> PathBuf {
-    std::env::var_os("HOMING_BIN").map_or_else(|| env!("CARGO_BIN_EXE_homing").into(), PathBuf::from)
+    // Cargo builds one for tests alone.
+    let built = option_env!("CARGO_BIN_EXE_homing").map(PathBuf::from);
+    std::env::var_os("HOMING_BIN").map(PathBuf::from).or(built).expect("HOMING_BIN is set")
 }
 
 /// A running picker.

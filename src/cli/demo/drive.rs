@@ -27,15 +27,20 @@ pub struct Outcome {
     pub conversation: u64,
     /// Whether it started after the warm-up.
     pub measured: bool,
+    /// How it was answered; an error where no complete answer came.
     pub served: anyhow::Result<Served>,
 }
 
 /// A request that was answered.
 #[derive(Debug)]
 pub struct Served {
+    /// Who answered, by its own word.
     pub endpoint: String,
+    /// From the request to the first piece of the answer.
     pub time_to_first_token: Duration,
+    /// Tokens of the prompt, by the engine's usage.
     pub prompt_tokens: u64,
+    /// Of these, those that the engine had in its cache.
     pub cached_tokens: u64,
     /// Whether the conversation's last request was served elsewhere.
     pub moved: bool,

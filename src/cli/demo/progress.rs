@@ -19,16 +19,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing done yet.
+    /// Nothing done yet, and nothing shown.
     pub fn new(timing: Timing) -> Self {
-        let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(2 * timing.length().as_secs());
-            if let Ok(style) = ProgressStyle::with_template("{msg:32} {wide_bar} {eta} left") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self { timing, bar, policy: "", done: Duration::ZERO, begun: 0, phase: "" }
+        Self { timing, bar: None, policy: "", done: Duration::ZERO, begun: 0, phase: "" }
     }
 
     /// The parts of each policy's run.
@@ -38,6 +31,9 @@ impl Progress {
 
     /// A policy begins.
     pub fn begin(&mut self, policy: &'static str) {
+        if self.begun == 0 {
+            self.bar = stderr().is_terminal().then(|| bar(self.timing));
+        }
         self.done = self.begun * self.timing.length();
         self.begun += 1;
         self.policy = policy;
@@ -53,6 +49,13 @@ impl Progress {
             _ => "waiting for last answers",
         };
         self.phase(phase, since);
+    }
+
+    /// Something else is done before the next policy.
+    pub fn meanwhile(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
     }
 
     /// Says something without disturbing the bar.
@@ -81,4 +84,12 @@ impl Progress {
         }
         self.phase = phase;
     }
+}
+
+fn bar(timing: Timing) -> ProgressBar {
+    let bar = ProgressBar::new(2 * timing.length().as_secs());
+    if let Ok(style) = ProgressStyle::with_template("{msg:32} {wide_bar} {eta} left") {
+        bar.set_style(style);
+    }
+    bar
 }

@@ -11,12 +11,14 @@ use super::drive::{Outcome, Served};
 /// Both policies, round robin first.
 #[derive(Debug, Serialize)]
 pub struct Report {
+    /// In the order in which they ran.
     pub policies: [PolicyReport; 2],
 }
 
 /// One policy's measured requests.
 #[derive(Debug, Serialize)]
 pub struct PolicyReport {
+    /// `round-robin` or `homing`.
     pub name: &'static str,
     /// All that were sent.
     pub requests: usize,
@@ -24,18 +26,24 @@ pub struct PolicyReport {
     pub failed: usize,
     /// Share of prompt tokens that the engines had in their caches, by their own usage.
     pub hit_ratio: f64,
+    /// From a request to the first piece of its answer.
     pub ttft_ms: Ttft,
     /// Conversations of which at least one request was served elsewhere than the one before.
     pub moved_sessions: usize,
+    /// Requests that were answered, by who answered; also those that answered none.
     pub requests_per_endpoint: BTreeMap<String, usize>,
 }
 
 /// Times to first token in milliseconds, as clients see them.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Ttft {
+    /// The mean.
     pub mean: f64,
+    /// What half of them do not exceed.
     pub p50: f64,
+    /// What 90 % do not exceed.
     pub p90: f64,
+    /// What 99 % do not exceed.
     pub p99: f64,
 }
 

@@ -1,10 +1,10 @@
 //! Homing attached to Envoy Gateway, with nothing but what the chart renders.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::envoy_gateway::{self, EnvoyGateway, GATEWAY, PORT, objects};
+use super::envoy_gateway::{self, EXTENSION, EnvoyGateway, PORT, ROUTE, TRAFFIC};
 use crate::installed::release::{NAME, Release};
 use crate::node::{Cluster, Placed};
 use crate::support::{Connection, Protocol, Reply};
@@ -74,25 +74,8 @@ impl Attached {
 
     /// Waits until Envoy Gateway has taken the route and both policies.
     async fn accepted(&self) {
-        let kinds = [
-            ("gateway.networking.k8s.io", "v1", "HTTPRoute", "parents"),
-            ("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "ancestors"),
-            ("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "ancestors"),
-        ];
-        let cluster = &self.release.cluster;
-        for (group, version, kind, by) in kinds {
-            let api = objects(cluster, (group, version, kind));
-            let accepted = |of: &Value| {
-                let mut conditions = of["conditions"].as_array().into_iter().flatten();
-                conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
-            };
-            cluster
-                .eventually(&format!("the {kind} is accepted by {GATEWAY}"), async || {
-                    let found = api.get(NAME).await.ok()?;
-                    let told = found.data["status"][by].as_array()?;
-                    (!told.is_empty() && told.iter().all(accepted)).then_some(())
-                })
-                .await;
+        for kind in [ROUTE, EXTENSION, TRAFFIC] {
+            envoy_gateway::accepted(&self.release.cluster, kind, NAME).await;
         }
     }
 
@@ -110,16 +93,7 @@ impl Attached {
     /// Waits until its Envoy sends to exactly these replicas of Homing and these engines.
     pub async fn sends_to(&self, replicas: &[Placed], engines: &[Placed]) {
         for (name, pods) in [(self.pickers(), replicas), (self.engines(), engines)] {
-            let mut wanted: Vec<IpAddr> = pods.iter().map(|pod| pod.address.into()).collect();
-            wanted.sort_unstable();
-            let sends = async || {
-                let mut hosts = self.gateway.hosts(&self.release, &name).await;
-                hosts.retain(|host| host.ready);
-                let mut found: Vec<IpAddr> = hosts.iter().map(|host| host.address.ip()).collect();
-                found.sort_unstable();
-                (found == wanted).then_some(())
-            };
-            self.release.cluster.eventually(&format!("{name} is {wanted:?}"), sends).await;
+            self.gateway.sends_to(&self.release, &name, pods).await;
         }
     }
 }

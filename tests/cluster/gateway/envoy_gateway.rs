@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use kube::Api;
@@ -32,6 +33,11 @@ const ADMIN: u16 = 19_000;
 /// tests, and tests are in a hurry.
 pub const HERE: [&str; 3] =
     ["crds.enabled=false", "topologyInjector.enabled=false", "deployment.envoyGateway.readinessProbe.periodSeconds=1"];
+
+/// What a client attaches to its Gateway.
+pub const ROUTE: (&str, &str, &str) = ("gateway.networking.k8s.io", "v1", "HTTPRoute");
+pub const EXTENSION: (&str, &str, &str) = ("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy");
+pub const TRAFFIC: (&str, &str, &str) = ("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy");
 
 /// An Envoy Gateway that has programmed an Envoy.
 pub struct EnvoyGateway {
@@ -80,18 +86,60 @@ impl EnvoyGateway {
 
     /// The same with values of its chart.
     pub async fn install_with(release: &Release, namespace: &str, more: &[&str]) -> Self {
+        Self::control(release, namespace, more).await;
+        release.cluster.apply_object(gateway(namespace)).await;
+        Self::programmed(&release.cluster, namespace).await
+    }
+
+    /// Installs it with values of its chart, and a GatewayClass of the same name as its namespace.
+    pub async fn control(release: &Release, namespace: &str, more: &[&str]) {
         let cluster = &release.cluster;
         define_all(cluster).await;
         let (chart, controller) = (chart(), format!("gateway.envoyproxy.io/{namespace}"));
         let command = ["install", namespace, chart.to_str().expect("a plain path"), "--wait", "--timeout", "3m"];
         let named = format!("config.envoyGateway.gateway.controllerName={controller}");
         release.helm_in(namespace, &[&command[..], &set(&HERE), &set(&[&named]), &set(more)].concat()).await;
-        for object in [proxy_settings(namespace), class(namespace, &controller), gateway(namespace)] {
+        for object in [proxy_settings(namespace), class(namespace, &controller)] {
             cluster.apply_object(object).await;
         }
+    }
+
+    /// Waits until the Gateway is programmed.
+    pub async fn programmed(cluster: &Cluster, namespace: &str) -> Self {
         let proxy = programmed(cluster, namespace).await;
         Self { namespace: namespace.to_owned(), proxy }
     }
+
+    /// Waits until its Envoy sends what is for one of its clusters to exactly these pods.
+    pub async fn sends_to(&self, release: &Release, name: &str, pods: &[Placed]) {
+        let mut wanted: Vec<IpAddr> = pods.iter().map(|pod| pod.address.into()).collect();
+        wanted.sort_unstable();
+        let sends = async || {
+            let mut hosts = self.hosts(release, name).await;
+            hosts.retain(|host| host.ready);
+            let mut found: Vec<IpAddr> = hosts.iter().map(|host| host.address.ip()).collect();
+            found.sort_unstable();
+            (found == wanted).then_some(())
+        };
+        release.cluster.eventually(&format!("{name} is {wanted:?}"), sends).await;
+    }
+}
+
+/// Waits until Envoy Gateway has taken a route or a policy.
+pub async fn accepted(cluster: &Cluster, kind: (&str, &str, &str), name: &str) {
+    let api = objects(cluster, kind);
+    let by = if kind.2 == "HTTPRoute" { "parents" } else { "ancestors" };
+    let accepted = |of: &Value| {
+        let mut conditions = of["conditions"].as_array().into_iter().flatten();
+        conditions.any(|met| met["type"] == "Accepted" && met["status"] == "True")
+    };
+    cluster
+        .eventually(&format!("the {} is accepted by {GATEWAY}", kind.2), async || {
+            let found = api.get(name).await.ok()?;
+            let told = found.data["status"][by].as_array()?;
+            (!told.is_empty() && told.iter().all(accepted)).then_some(())
+        })
+        .await;
 }
 
 /// How its Envoy runs here, behind a Service of this type.
@@ -176,7 +224,7 @@ fn definitions() -> Vec<String> {
 }
 
 /// The real Envoy Gateway and its chart; `scripts/parts/envoy-gateway` builds it.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     let named = env::var_os("HOMING_ENVOY_GATEWAY").map(PathBuf::from);
     let folder = named.unwrap_or_else(|| parts().join("envoy-gateway-1.9.1"));
     let built = Path::new(&folder).join("envoy-gateway").is_file();

@@ -1,5 +1,6 @@
 //! A release of the chart, and the engines that it routes to.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::gateway::Gateway;
@@ -35,7 +36,6 @@ impl Release {
 
     /// The same in a cluster that is there, with flags of the engines and their values.
     pub async fn on(cluster: Cluster, engines: usize, arguments: &[&str]) -> Self {
-        let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         let mut deployment = engines_of(engines, None);
         let known = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array_mut();
         let known = known.expect("engines have arguments");
@@ -47,6 +47,12 @@ impl Release {
         }
         cluster.apply_object(deployment).await;
         let engines = cluster.ready("app=engine", engines).await;
+        Self::beside(cluster, engines).await
+    }
+
+    /// The same where the engines are there.
+    pub async fn beside(cluster: Cluster, engines: Vec<Placed>) -> Self {
+        let kubeconfig = ControlPlane::shared().await.admin_kubeconfig(&cluster.namespace);
         Self { cluster, engines, helm: Arc::new(Helm::at(&kubeconfig)) }
     }
 
@@ -84,7 +90,9 @@ impl Release {
         let arguments: Vec<String> = arguments.iter().chain(&namespace).map(|&word| word.to_owned()).collect();
         let helm = Arc::clone(&self.helm);
         // The node is at work on this thread.
-        tokio::task::spawn_blocking(move || run(&helm, &arguments)).await.expect("Helm runs to its end")
+        let ran = tokio::task::spawn_blocking(move || run(&helm, &arguments)).await;
+        // It has told why.
+        ran.unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
     }
 
     /// Homing's replicas, once there are exactly so many and all are ready.

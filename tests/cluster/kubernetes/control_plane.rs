@@ -216,7 +216,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// The folder of definitions; `scripts/parts/crds` fetches it.
-fn crds() -> PathBuf {
+pub fn crds() -> PathBuf {
     let path = env::var_os("HOMING_CRDS").map(PathBuf::from);
     let path = path.unwrap_or_else(|| parts().join("inference-extension-crds-1.6.0"));
     assert!(path.is_dir(), "no definitions at {}: run scripts/parts/crds", path.display());

@@ -66,9 +66,13 @@ impl Cluster {
     /// The same with images and with labels of the namespace.
     pub async fn with(images: Images, labels: Value) -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
+        Self::named(format!("cluster-{}", NEXT.fetch_add(1, Ordering::Relaxed)), images, labels).await
+    }
+
+    /// The same with a name that no other has.
+    pub async fn named(namespace: String, images: Images, labels: Value) -> Self {
         let plane = ControlPlane::shared().await;
         plane.with_controllers().await;
-        let namespace = format!("cluster-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let client = plane.client();
         let keeper = Keeper::start(&format!("node-of-{namespace}"), client.clone(), plane.address(), images).await;
         let mut cluster = Self { namespace: namespace.clone(), plane, client, keeper };
@@ -256,15 +260,25 @@ impl Cluster {
 
     /// The same of a pod in another namespace of this node.
     pub async fn page_in(&self, namespace: &str, pod: &str, port: u16, path: &str) -> Reply {
+        let stream = self.dial(namespace, pod, port);
+        let mut connection = Connection::over(stream, Protocol::Http1).await.expect("HTTP/1 needs no handshake");
+        connection.exchange(get(path)).await
+    }
+
+    /// A connection to a port of a pod's own loopback address.
+    pub fn dial(&self, namespace: &str, pod: &str, port: u16) -> TcpStream {
         let key = (namespace.to_owned(), pod.to_owned());
         let running = self.keeper.shared.running.lock().get(&key).cloned();
         let network = running.unwrap_or_else(|| panic!("{pod} does not run")).network;
         let stream = network.dial(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let stream = stream.unwrap_or_else(|error| panic!("{pod}, port {port}: {error}"));
         stream.set_nonblocking(true).expect("a socket takes options");
-        let stream = TcpStream::from_std(stream).expect("a runtime takes sockets");
-        let mut connection = Connection::over(stream, Protocol::Http1).await.expect("HTTP/1 needs no handshake");
-        connection.exchange(get(path)).await
+        TcpStream::from_std(stream).expect("a runtime takes sockets")
+    }
+
+    /// The folder of what pods have said, a file a pod.
+    pub fn logs(&self) -> PathBuf {
+        self.keeper.shared.logs()
     }
 }
 
@@ -275,7 +289,7 @@ impl Drop for Cluster {
             assert!(problems.is_empty(), "{problems:?}");
             return;
         }
-        for log in fs::read_dir(self.keeper.shared.logs()).into_iter().flatten().flatten() {
+        for log in fs::read_dir(self.logs()).into_iter().flatten().flatten() {
             eprintln!("--- the last lines of {} ---", log.file_name().display());
             let text = container::log(&log.path());
             let lines: Vec<&str> = text.lines().collect();
