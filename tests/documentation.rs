@@ -74,21 +74,21 @@ const HEADINGS: [&str; 9] = [
 
 #[test]
 fn every_page_of_a_gateway_has_the_same_headings_in_the_same_order() {
-    let pages = files("docs", "md").into_iter().filter(|page| {
-        let name = page.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        // An Envoy of one's own is configured, not installed.
-        name.starts_with("install-") && name != "install-envoy.md"
-    });
+    let named = |page: &PathBuf| {
+        let name = page.file_name().expect("a file has a name");
+        name.to_string_lossy().starts_with("install-")
+    };
+    let pages = files("docs", "md").into_iter().filter(named);
     let mut seen = 0;
     for page in pages {
         let text = fs::read_to_string(&page).expect("the page is text");
         let headings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(headings, HEADINGS, "{}", page.display());
         let opening = text.split("\n## ").next().expect("a page begins with something");
-        assert!(opening.contains("run") && opening.contains("checked"), "{} says what was tried", page.display());
+        assert!(opening.contains(" run"), "{} says what was run, or that nothing was", page.display());
         seen += 1;
     }
-    assert!(seen >= 6, "{seen} pages");
+    assert!(seen >= 8, "{seen} pages");
 }
 
 #[test]
