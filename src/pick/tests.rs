@@ -8,6 +8,7 @@ mod away;
 mod choices;
 mod kinship;
 mod reports;
+mod retries;
 mod rollout;
 
 struct World {
@@ -251,34 +252,6 @@ fn a_failing_home_is_gone_after_three_connection_failures_and_back_after_a_succe
     let picked = world.pick(Some("s"), Some(&text));
     assert_ne!(*picked.decision().endpoint, *home);
     assert_eq!(picked.decision().reason, Reason::Moved);
-}
-
-#[test]
-fn a_retry_that_another_endpoint_served_is_a_connection_failure_of_the_picked_one_until_it_answers() {
-    use crate::state::Outcome::{Answered, Unreachable};
-    let world = world(&["r1", "r2"]);
-    let only = endpoint("r1").address;
-    let other = endpoint("r2").address;
-    let is_gone = || world.picker.pool.load().members()[0].load.is_gone();
-    let count = |outcome| world.picker.pool.load().members()[0].load.count(outcome, world.now.instant);
-    let mut subset = Subset::default();
-    subset.admit(&only.to_string());
-    let moved = |_nth| {
-        let request = Request { subset: Some(&subset), ..request(None, None) };
-        let mut picked = world.picker.pick(&request, world.now).expect("an endpoint is eligible");
-        picked.answered(Head { served: Some(other), ..ok() }, world.now);
-        picked.completed(Usage::default(), world.now);
-    };
-    for before in [&[Unreachable][..], &[]] {
-        before.iter().for_each(|outcome| count(*outcome));
-        (before.len()..2).for_each(moved);
-        assert!(!is_gone(), "after two");
-        moved(2);
-        assert!(is_gone(), "after three");
-        count(Answered);
-        assert!(!is_gone(), "after an answer");
-    }
-    assert!(world.picker.endpoints(world.now.instant)[0].failure_share > 0.5);
 }
 
 #[test]
