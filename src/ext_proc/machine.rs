@@ -122,7 +122,7 @@ impl Machine {
             return;
         }
         if self.options.conformance_test_headers
-            && let Some(selection) = conformance::selection(&message)
+            && let Some(selection) = decode::selection(&message, conformance::SELECTION)
         {
             self.subset = Some(selection);
         }
