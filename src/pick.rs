@@ -168,6 +168,11 @@ impl Picker {
         profile.scorers.read_bodies(self.adapters.any()) && !held
     }
 
+    /// Whether no endpoint may serve this request, whatever its body says.
+    pub fn has_nobody_for(&self, request: &Request<'_>) -> bool {
+        !self.pool.load().members().iter().any(|member| candidates::may_serve(member, request))
+    }
+
     /// Picks an endpoint for `request`, books it there and remembers why.
     ///
     /// # Errors

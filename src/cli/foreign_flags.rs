@@ -2,9 +2,13 @@
 //!
 //! A flag that means the same here has the same name and needs nothing of this. The others are in one table, and
 //! [`split`] takes them with a warning, so that a manifest written for such a picker starts. It also reads names as
-//! their older versions wrote them: `-pool-name`, `-poolName`.
+//! their older versions wrote them, `-pool-name`, `-poolName`, and leaves out what is empty in both.
 
 use std::ffi::OsString;
+
+use clap::{Args, Command};
+
+use super::serve;
 
 /// A flag that has no counterpart here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +16,7 @@ pub struct Foreign {
     /// Its name, with the hyphens.
     pub name: &'static str,
     takes: Takes,
-    /// What does the same here; empty where nothing does.
+    /// What comes nearest here; empty where nothing does.
     pub instead: &'static str,
 }
 
@@ -21,7 +25,7 @@ pub struct Foreign {
 enum Takes {
     /// After an equals sign or in a word of its own.
     Value,
-    /// Only after an equals sign: true or false.
+    /// Only after an equals sign. A truth value in a word of its own is not read by them, but somebody may have written it.
     Switch,
 }
 
@@ -83,6 +87,13 @@ const FOREIGN: &[Foreign] = &[
     switch("--allow-experimental-plugins", ""),
 ];
 
+/// Flags of both, of text, whose default is an empty one with them: given empty they are as good as not given.
+const EMPTY_IS_ABSENT: &[&str] =
+    &["--pool-name", "--pool-namespace", "--endpoint-selector", "--cert-path", "--config-file", "--config-text"];
+
+/// What their parsers read as true or false.
+const TRUTH: &[&str] = &["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"];
+
 /// Takes foreign flags out of `arguments` and returns what is left, and those that were taken.
 ///
 /// Only `serve` has predecessors: other commands' arguments stay as they are.
@@ -92,29 +103,51 @@ pub fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<Foreign>) {
     }
     let mut kept = Vec::with_capacity(arguments.len());
     let mut taken = Vec::new();
+    let ours = serve::Args::augment_args(Command::new("serve"));
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
+        if argument == "--" {
+            kept.push(argument);
+            kept.extend(arguments);
+            break;
+        }
         let argument = argument.to_str().and_then(spelt).map_or(argument, OsString::from);
         let text = argument.to_string_lossy();
-        let (name, inline) = text.split_once('=').map_or((&*text, false), |(name, _)| (name, true));
-        let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.name == name) else {
-            kept.push(argument);
+        let (name, inline) = text.split_once('=').map_or((&*text, None), |(name, value)| (name, Some(value)));
+        if let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.name == name) {
+            taken.push(*foreign);
+            if inline.is_none() {
+                arguments.next_if(|next| foreign.is_followed_by(&next.to_string_lossy()));
+            }
             continue;
-        };
-        taken.push(*foreign);
-        if !inline {
-            arguments.next_if(|next| foreign.is_followed_by(&next.to_string_lossy()));
+        }
+        // A value is no flag, whatever it looks like.
+        let value = if inline.is_none() && needs_value(&ours, name) { arguments.next() } else { None };
+        let is_empty = inline.map_or(value.as_ref().is_some_and(|value| value.is_empty()), str::is_empty);
+        if !(is_empty && EMPTY_IS_ABSENT.contains(&name)) {
+            kept.push(argument);
+            kept.extend(value);
         }
     }
     (kept, taken)
+}
+
+/// Whether `name` is a flag of ours that a value has to follow.
+fn needs_value(ours: &Command, name: &str) -> bool {
+    let Some(name) = name.strip_prefix("--") else { return false };
+    ours.get_arguments().any(|argument| {
+        argument.get_long() == Some(name)
+            && argument.get_action().takes_values()
+            && argument.get_num_args().is_none_or(|count| count.min_values() > 0)
+    })
 }
 
 impl Foreign {
     fn is_followed_by(&self, word: &str) -> bool {
         match self.takes {
             Takes::Value => !word.starts_with("--"),
-            // Their parsers pass over such a word.
-            Takes::Switch => word == "true" || word == "false",
+            // By version such a word is passed over, or everything after it is.
+            Takes::Switch => TRUTH.contains(&word),
         }
     }
 }

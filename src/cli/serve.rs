@@ -99,7 +99,7 @@ pub struct Args {
     explain_header: bool,
 
     /// How many endpoints a destination names: the pick, then where the gateway may retry. More than 1 only for
-    /// gateways that take a list (Istio, override_host); others answer 503 to it.
+    /// gateways that take a list (Istio, Envoy Gateway, override_host); others answer 503 to it.
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=EXPLAINED as i64))]
     max_endpoints: u8,
 

@@ -1,18 +1,12 @@
 //! What the conformance suite of the Gateway API inference extension asks of a picker; `docs/conformance.md` tells it.
 //!
-//! Nothing here is called without `--conformance-test-headers`: a client that may choose its endpoint steers. With
-//! it, [`selection`] reads the request, [`echo`] and [`SELECTION`] change what the engine sees of it, and [`reports`]
-//! is what the response says.
+//! Nothing here is used without `--conformance-test-headers`: a client that may choose its endpoint steers. With it,
+//! [`SELECTION`] is read of the request, [`echo`] and [`SELECTION`] change what the engine sees of it, and [`reports`] is
+//! what the response says.
 
 use std::net::SocketAddr;
 
-use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-
-use crate::model::Subset;
 use crate::pick::Picked;
-
-use super::header::value;
 
 /// The request header that lists the endpoints to pick from. It goes no further.
 pub const SELECTION: &str = "test-epp-endpoint-selection";
@@ -24,21 +18,6 @@ const SELECTED: &str = "x-conformance-test-selected-endpoint";
 
 /// The request header that the suite's echo server turns into headers of its answer: `name:value`.
 const ECHO: &str = "x-echo-set-header";
-
-/// The endpoints that a request's headers list, if they list any. An empty list is none.
-pub fn selection(message: &ProcessingRequest) -> Option<Subset> {
-    let Some(Request::RequestHeaders(headers)) = &message.request else { return None };
-    let headers = headers.headers.as_ref()?.headers.iter();
-    let mut selection = None;
-    for header in headers.filter(|header| header.key.eq_ignore_ascii_case(SELECTION)) {
-        // Bytes that are no text are no address: they admit nobody.
-        let text = str::from_utf8(value(header)).unwrap_or("-").trim();
-        if !text.is_empty() {
-            selection.get_or_insert_with(Subset::default).admit(text);
-        }
-    }
-    selection
-}
 
 /// The header by which the echo server itself says who was picked, for gateways that show the picker no response.
 pub fn echo(picked: &Picked) -> (&'static str, Box<str>) {

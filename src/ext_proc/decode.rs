@@ -15,6 +15,7 @@ use crate::model::Subset;
 
 use super::event::{BodyMode, Event, Modes};
 use super::head::{RequestHead, ResponseHead};
+use super::header;
 
 /// Where gateways tell who served.
 const LB_NAMESPACE: &str = "envoy.lb";
@@ -45,6 +46,20 @@ pub fn subset(metadata: Option<&Metadata>, mut odd: impl FnMut()) -> Option<Subs
         _ => odd(),
     }
     Some(subset)
+}
+
+/// The endpoints that the request's headers of this name list, if they list any. An empty list is none.
+pub fn selection(message: &ProcessingRequest, name: &str) -> Option<Subset> {
+    let Some(Request::RequestHeaders(headers)) = &message.request else { return None };
+    let mut selection = None;
+    for header in list(headers).iter().filter(|header| header.key.eq_ignore_ascii_case(name)) {
+        // Bytes that are no text are no address: they admit nobody.
+        let text = str::from_utf8(header::value(header)).unwrap_or("-").trim();
+        if !text.is_empty() {
+            selection.get_or_insert_with(Subset::default).admit(text);
+        }
+    }
+    selection
 }
 
 /// How bodies are handed over, from the first message.

@@ -122,7 +122,7 @@ impl Machine {
             return;
         }
         if self.options.conformance_test_headers
-            && let Some(selection) = conformance::selection(&message)
+            && let Some(selection) = decode::selection(&message, conformance::SELECTION)
         {
             self.subset = Some(selection);
         }
@@ -166,8 +166,8 @@ impl Machine {
 
     /// The gateway sends nothing more: it closed its half, or reset the stream.
     ///
-    /// With `protocol_config` that is an abort unless the response has ended. Without, it may just be done
-    /// sending and still read: the booking goes on by prediction.
+    /// With `protocol_config` that is an abort unless the response has ended, or none of it may be shown. Without, it may
+    /// just be done sending and still read. Then the booking goes on by prediction.
     pub fn on_close(&mut self, now: Now) -> Close {
         if self.ended.is_some() {
             return Close::Complete;
@@ -176,12 +176,29 @@ impl Machine {
             self.end(if self.response.has_begun() { EndLabel::Detached } else { EndLabel::Aborted });
             return Close::Complete;
         }
-        if !self.told && self.request.is_answered() && !self.response.has_begun() {
+        if (!self.told && self.request.is_answered() && !self.response.has_begun()) || self.is_left_alone() {
             self.detach(now);
             return Close::Complete;
         }
         self.end(EndLabel::Aborted);
         Close::Incomplete
+    }
+
+    /// The stream broke before its end was read.
+    pub fn on_reset(&mut self, now: impl FnOnce() -> Now) {
+        if self.ended.is_none() && self.is_left_alone() {
+            self.detach(now());
+        }
+    }
+
+    /// Whether the gateway may have ended the stream because it shows nothing of the response, which goes on.
+    ///
+    /// Envoy does so with `response_header_mode: SKIP`, of which it does not tell, once it has our last answer; where we
+    /// answer chunk by chunk or the whole body at once it keeps the stream till the response has ended.
+    fn is_left_alone(&self) -> bool {
+        let ends_early = matches!(self.modes.request, BodyMode::None | BodyMode::Duplex);
+        let shows_nothing = self.told && self.modes.response == BodyMode::None;
+        shows_nothing && ends_early && self.request.is_answered() && !self.response.has_begun()
     }
 
     /// The next reply to send.

@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
 };
 use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures_util::Stream;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -114,6 +115,16 @@ impl Stream for Exchange {
                     this.machine.on_deadline(Now::read());
                 }
             }
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// A stream that is reset is dropped without another look at what it brought.
+    fn drop(&mut self) {
+        self.machine.on_reset(Now::read);
+        if let (Some(detached), Ok(runtime)) = (self.machine.take_detached(), Handle::try_current()) {
+            runtime.spawn(hold(detached));
         }
     }
 }

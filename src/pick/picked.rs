@@ -210,8 +210,9 @@ impl Picked {
         let picker = Arc::clone(&self.picker);
         picker.metrics.served_elsewhere.inc();
         if is_steered {
-            // The gateway goes elsewhere only after the picked endpoint has failed it.
-            self.booking.load().count(Outcome::Failed, now.instant);
+            // The gateway goes elsewhere only after the picked endpoint has failed it, and before any answer: it is meant to
+            // try again where it got no connection.
+            self.booking.load().count(Outcome::Unreachable, now.instant);
         }
         self.take_back(&picker.pool.load());
         self.facts.adapter_is_new = self.facts.adapter.is_some_and(|adapter| served.load.adapters().picked(adapter));
@@ -264,7 +265,7 @@ fn outcome(head: Head) -> Option<Outcome> {
         // Nobody knows who failed where the gateway goes its own way and does not say where.
         (500.., _) if !asked_somebody => None,
         // A gateway says 503 where it got no connection or lost it, and 507 where it wanted to try again and had not kept
-        // the whole body; 504 is its own impatience.
+        // the whole body, which is a connection too if it tries only those again; 504 is its own impatience.
         (503 | 507, Origin::Gateway) => Some(Outcome::Unreachable),
         (500.., _) => Some(Outcome::Failed),
         _ => Some(Outcome::Answered),

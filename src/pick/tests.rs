@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{ConfigWriter, live};
-use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource};
+use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource, Subset};
 use crate::state::{PoolWriter, SessionClass, pool};
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +8,7 @@ mod away;
 mod choices;
 mod kinship;
 mod reports;
+mod retries;
 mod rollout;
 
 struct World {

@@ -24,7 +24,7 @@ pub enum Outcome {
     Answered,
     /// It answered with 5xx.
     Failed,
-    /// The gateway got no answer from it.
+    /// The gateway got no answer from it, or went to another endpoint with the request.
     Unreachable,
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::envoy::{Destination, Options};
 use crate::support::prompts::with;
-use crate::support::{Answer, Body, Engine, Protocol, Reply, World, body, get, post};
+use crate::support::{Answer, Body, ClosedPort, Engine, Protocol, Reply, World, body, get, post};
 
 const FLAG: &str = "--conformance-test-headers";
 const SELECTION: &str = "test-epp-endpoint-selection";
@@ -80,7 +80,6 @@ async fn crowd(world: &World, selection: &str) -> BTreeSet<String> {
             let mut seen = BTreeSet::new();
             for _ in 0..10 {
                 let reply = connection.exchange(pinned("/primary-gateway-test", &selection)).await.ok();
-                assert_eq!(reply.header(SERVED), reply.header(SELECTED));
                 seen.insert(reply.served_by().to_owned());
             }
             seen
@@ -110,6 +109,34 @@ async fn gateway_destination_endpoint_served() {
             assert!(!head.contains_key(SELECTION), "what chooses the pod does not reach it: {head:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn who_served_is_by_the_gateways_word_where_a_retry_went_elsewhere() {
+    let dead = ClosedPort::keep();
+    let envoy = Options {
+        destination: Destination::Metadata,
+        retries: 2,
+        filter: json!({"response_attributes": ["upstream.address"]}),
+        ..Options::default()
+    };
+    let world = World::builder(0).adopt(pods(1, 1).await).endpoint("dead", dead.address());
+    let world = world.flags(&[FLAG, "--max-endpoints", "2"]).envoy(envoy).start().await;
+    let (alive, dead) = (world.engines[0].address().to_string(), dead.address().to_string());
+    let mut went_elsewhere = 0;
+    for number in 0..40 {
+        let request = pinned("/any", &format!("{alive},{dead}"));
+        let reply = world.exchange(with(request, "x-session-id", &format!("session-{number}"))).await.ok();
+        let told: Vec<_> = reply.headers.get_all(SERVED).iter().collect();
+        assert_eq!(told, [alive.as_str()]);
+        assert_eq!(reply.served_by(), "p1-rank-0");
+        if reply.header(SELECTED) == dead {
+            went_elsewhere += 1;
+        } else {
+            assert_eq!(reply.header(SELECTED), alive);
+        }
+    }
+    assert!(went_elsewhere > 0, "the one that refuses was never picked: nothing was shown");
 }
 
 #[tokio::test]

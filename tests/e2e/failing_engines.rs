@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::support::engine::closed_port;
-use crate::support::{Answer, Protocol, World, chat, prompt};
+use crate::support::{Answer, ClosedPort, Protocol, World, chat, prompt};
 
 const REQUESTS: usize = 160;
 /// Three good engines and a bad one.
@@ -18,7 +17,8 @@ const SHORT: usize = 200;
 
 #[tokio::test]
 async fn an_idle_engine_that_refuses_connections_keeps_less_than_half_its_fair_share() {
-    let world = World::builder(3).endpoint("dead", closed_port()).start().await;
+    let dead = ClosedPort::keep();
+    let world = World::builder(3).endpoint("dead", dead.address()).start().await;
     let failed = drive(&world, 1, LONG).await;
     assert!(failed < FAIR_SHARE / 2, "{failed} of {REQUESTS} went to an engine that refuses connections");
     world.homing.ledger_reads_zero().await;
@@ -35,7 +35,8 @@ async fn an_idle_engine_that_answers_500_at_once_keeps_less_than_half_its_fair_s
 
 #[tokio::test]
 async fn an_engine_that_refuses_connections_beside_busy_ones_keeps_less_than_its_fair_share() {
-    let world = World::builder(3).endpoint("dead", closed_port()).start().await;
+    let dead = ClosedPort::keep();
+    let world = World::builder(3).endpoint("dead", dead.address()).start().await;
     take_time(&world);
     let failed = drive(&world, 6, LONG).await;
     assert!(failed < FAIR_SHARE, "{failed} of {REQUESTS} went to an engine that refuses connections");

@@ -1,8 +1,10 @@
 //! Gateways that show less of a body, or show it otherwise, lose no byte and leave no booking.
 
+use serde_json::json;
+
 use crate::support::envoy::Options;
 use crate::support::prompts::{chat_of_size, chat_stream};
-use crate::support::{Answer, Gate, Protocol, World, body, engine, post};
+use crate::support::{Answer, Gate, Protocol, World, body, chat, engine, eventually, post};
 
 const REQUEST_MODES: [&str; 5] = ["NONE", "STREAMED", "BUFFERED", "BUFFERED_PARTIAL", "FULL_DUPLEX_STREAMED"];
 
@@ -19,6 +21,39 @@ async fn every_request_mode_beside_streamed_responses_loses_nothing_and_leaves_n
 #[tokio::test]
 async fn every_request_mode_beside_unseen_responses_loses_nothing_and_leaves_no_booking() {
     beside("NONE").await;
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_is_never_shown_is_booked_while_it_is_answered() {
+    // Envoy ends its stream as soon as the request has passed, or not before the answer has.
+    for (request, end) in
+        [("NONE", "detached"), ("FULL_DUPLEX_STREAMED", "detached"), ("STREAMED", "aborted"), ("BUFFERED", "aborted")]
+    {
+        let trailers = if request == "FULL_DUPLEX_STREAMED" { "SEND" } else { "SKIP" };
+        let mode = json!({
+            "request_header_mode": "SEND", "request_body_mode": request, "request_trailer_mode": trailers,
+            "response_header_mode": "SKIP", "response_body_mode": "NONE", "response_trailer_mode": "SKIP",
+        });
+        let envoy = Options { filter: json!({"processing_mode": mode}), ..Options::default() };
+        let world = World::builder(1).envoy(envoy).start().await;
+        let gate = Gate::closed();
+        world.engines[0].answer(Answer::Held(gate.clone()));
+        let mut connection = world.connect(Protocol::Http1).await;
+        let answered = tokio::spawn(async move { connection.exchange(chat(None, "short", "hello")).await });
+        world.engines[0].request(1).await;
+        let ended = || async {
+            let series = format!("homing_streams_total{{end=\"{end}\"}}");
+            eventually(end, async || (world.homing.count(&series).await == 1).then_some(())).await;
+        };
+        if end == "detached" {
+            ended().await;
+        }
+        assert_eq!(world.homing.in_flight().await, 1, "{request}");
+        gate.open();
+        answered.await.expect("no panic").ok();
+        ended().await;
+        world.homing.ledger_reads_zero().await;
+    }
 }
 
 async fn beside(response: &'static str) {

@@ -54,12 +54,6 @@ struct Seen {
     scrapes: usize,
 }
 
-/// An address where nobody listens, as of an engine that refuses connections.
-pub fn closed_port() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("a bound socket has an address")
-}
-
 // === impl Engine ===
 
 impl Engine {

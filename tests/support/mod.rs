@@ -5,6 +5,7 @@
 pub mod body;
 pub mod certificates;
 pub mod client;
+pub mod closed_port;
 pub mod doctor;
 pub mod echo_picker;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod world;
 
 pub use body::{Body, Gate};
 pub use client::{Connection, Protocol, Reply};
+pub use closed_port::ClosedPort;
 pub use engine::{Answer, Engine};
 pub use files::endpoints_document;
 pub use homing::Homing;

@@ -14,22 +14,42 @@ fn split_line(line: &str) -> (Vec<OsString>, Vec<&'static str>) {
     (kept[2..].to_vec(), taken.iter().map(|foreign| foreign.name).collect())
 }
 
-/// Flags that mean the same in the reference pickers, with a value that both take.
-const SHARED: &[&str] = &[
-    "--pool-name pool",
-    "--pool-namespace llm",
-    "--grpc-port 9002",
-    "--grpc-health-port 9003",
-    "--metrics-port 9090",
-    "--secure-serving",
-    "--secure-serving=false",
-    "--secure-serving=0",
-    "--cert-path /certs",
-    "--config-file /config/plugins.yaml",
-    "--config-text {}",
-    "--drain-timeout 30s",
-    "--drain-timeout 1m30s",
+/// Flags that mean the same in the reference pickers: a line that both take, and what is read of it.
+const SHARED: &[(&str, &str)] = &[
+    ("--pool-name pool", r#"pool_name: Some("pool")"#),
+    ("--pool-namespace llm", r#"pool_namespace: Some("llm")"#),
+    ("--endpoint-selector app=llama --endpoint-target-ports 80", r#"endpoint_selector: Some({"app": "llama"})"#),
+    ("--endpoint-selector app=llama --endpoint-target-ports 80,81", "endpoint_target_ports: Some(Ports([80, 81]))"),
+    ("--grpc-port 7", "grpc_port: 7"),
+    ("--grpc-health-port 7", "grpc_health_port: 7"),
+    ("--metrics-port 7", "metrics_port: 7"),
+    ("--secure-serving", "secure_serving: true"),
+    ("--secure-serving=true", "secure_serving: true"),
+    ("--secure-serving=false", "secure_serving: false"),
+    ("--secure-serving=0", "secure_serving: false"),
+    ("--cert-path /certs", r#"cert_path: Some("/certs")"#),
+    ("--config-file /config/plugins.yaml", r#"config_file: Some("/config/plugins.yaml")"#),
+    ("--config-text {}", r#"config_text: Some("{}")"#),
 ];
+
+fn owned(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+/// What is left of these words of `serve`.
+fn split_words(words: &[&str]) -> Vec<OsString> {
+    let (kept, _taken) = split([owned(&["homing", "serve"]), owned(words)].concat());
+    kept[2..].to_vec()
+}
+
+/// The arguments of `serve` as they are read.
+fn serve(words: &[OsString]) -> Result<serve::Args, clap::Error> {
+    let line = [owned(&["homing", "serve"]), words.to_vec()].concat();
+    Cli::try_parse_from(line).map(|cli| match cli.command {
+        crate::cli::Command::Serve(args) => args,
+        other => panic!("{other:?}"),
+    })
+}
 
 /// The arguments of the suite's Deployments: as they are since 1.6, and as they were up to 1.5.
 const SUITE: [&str; 2] = [
@@ -51,6 +71,8 @@ fn foreign_flags_go_with_their_values_and_all_others_stay() {
         ("--tracing --bind ::1", "--bind ::1", &["--tracing"]),
         ("--tracing=false --bind ::1", "--bind ::1", &["--tracing"]),
         ("--tracing false --enable-pprof=true", "", &["--tracing", "--enable-pprof"]),
+        ("--tracing 0 --zap-devel T --enable-pprof FALSE", "", &["--tracing", "--zap-devel", "--enable-pprof"]),
+        ("--tracing no", "no", &["--tracing"]),
         ("--ha-enable-leader-election --grpc-port 9002", "--grpc-port 9002", &["--ha-enable-leader-election"]),
         ("--lora-info-metric= --pool-name p", "--pool-name p", &["--lora-info-metric"]),
     ] {
@@ -78,12 +100,49 @@ fn names_are_read_as_older_versions_wrote_them() {
 
 #[test]
 fn what_both_have_is_not_taken_and_means_the_same() {
-    for flag in SHARED {
-        let (kept, taken) = split_line(flag);
-        assert_eq!((kept.clone(), taken), (words(flag), Vec::new()));
-        let source = if flag.starts_with("--pool-name ") { "" } else { "--pool-name p" };
-        let line = words(&format!("homing serve {flag} {source}"));
-        assert!(Cli::try_parse_from(&line).is_ok(), "{flag}: {:?}", Cli::try_parse_from(&line).err());
+    for (line, expected) in SHARED {
+        let (mut kept, taken) = split_line(line);
+        assert_eq!((kept.clone(), taken), (words(line), Vec::new()));
+        if !["--pool-name ", "--endpoint-selector "].iter().any(|source| line.starts_with(source)) {
+            kept.extend(words("--pool-name p"));
+        }
+        let args = serve(&kept).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let read = format!("{args:?}");
+        assert!(read.contains(expected), "{line}: {read}");
+    }
+}
+
+#[test]
+fn the_value_of_a_flag_of_ours_is_no_flag() {
+    for (line, kept) in [
+        (&["--config-text", "-x: 1"][..], &["--config-text", "-x: 1"][..]),
+        (&["--config-text", "--v", "--v", "4"], &["--config-text", "--v"]),
+        (&["--cert-path", "-certs"], &["--cert-path", "-certs"]),
+        (&["-poolName", "aB", "-v", "4"], &["--pool-name", "aB"]),
+        (&["--secure-serving", "-poolName", "p"], &["--secure-serving", "--pool-name", "p"]),
+        (&["--explain-header", "-v", "4"], &["--explain-header"]),
+        (&["--grpc-port=1", "-v", "4"], &["--grpc-port=1"]),
+        (&["--config-file"], &["--config-file"]),
+        (&["--", "-v", "--poolName"], &["--", "-v", "--poolName"]),
+    ] {
+        assert_eq!(split_words(line), owned(kept), "{line:?}");
+    }
+}
+
+#[test]
+fn an_empty_text_is_none_and_only_two_that_say_something_exclude_each_other() {
+    for (line, kept) in [
+        (&["--config-text", "", "--config-file", "f"][..], &["--config-file", "f"][..]),
+        (&["--config-text=", "--config-file=f"], &["--config-file=f"]),
+        (&["--config-file", "", "--config-text", "{}"], &["--config-text", "{}"]),
+        (&["--pool-namespace", ""], &[]),
+        (&["--bind", ""], &["--bind", ""]),
+        (&["--config-text", "{}", "--config-file", "f"], &["--config-text", "{}", "--config-file", "f"]),
+    ] {
+        let mut words = split_words(line);
+        assert_eq!(words, owned(kept), "{line:?}");
+        words.extend(owned(&["--pool-name", "p"]));
+        assert_eq!(serve(&words).is_ok(), !line.contains(&"--bind") && kept.len() < 4, "{line:?}");
     }
 }
 

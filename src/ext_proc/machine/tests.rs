@@ -273,6 +273,34 @@ fn a_response_whose_body_is_not_shown_detaches_its_booking() {
 }
 
 #[test]
+fn a_response_of_which_nothing_is_shown_detaches_its_booking_once_the_request_is_answered() {
+    // Whether the body has passed, and whether the response may still go on when Envoy ends the stream then.
+    for (request_mode, passed, goes_on) in
+        [(0, false, true), (DUPLEX, true, true), (DUPLEX, false, false), (1, true, false), (2, true, false)]
+    {
+        for reset in [false, true] {
+            let mut stream = stream(&["r1"], |_| ());
+            let told = stream.protocol_config.as_mut().expect("set");
+            (told.request_body_mode, told.response_body_mode) = (request_mode, 0);
+            stream.request_headers(CHAT, false);
+            if passed {
+                stream.request_body(b"{}", true);
+            }
+            if reset {
+                let now = stream.now;
+                stream.machine.on_reset(|| now);
+            } else {
+                let expected = if goes_on { Close::Complete } else { Close::Incomplete };
+                assert_eq!(stream.machine.on_close(stream.now), expected, "mode {request_mode}");
+            }
+            let detached = stream.machine.take_detached();
+            assert_eq!(detached.is_some(), goes_on, "mode {request_mode}");
+            assert_eq!(detached.map_or(0, |_held| stream.load().1), u32::from(goes_on));
+        }
+    }
+}
+
+#[test]
 fn a_buffered_gateway_gets_its_destination_with_the_body() {
     let mut stream = stream(&["r1"], |_| ());
     stream.protocol_config.as_mut().expect("set").request_body_mode = 2;

@@ -1,7 +1,6 @@
 //! Who may be chosen, and who is named beside the winner.
 
 use super::*;
-use crate::model::Subset;
 
 fn subset(text: &str) -> Subset {
     let mut subset = Subset::default();

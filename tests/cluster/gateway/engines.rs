@@ -61,9 +61,12 @@ async fn retries_save_what_was_sent_to_an_engine_that_had_died_as_far_as_the_gat
 
     let reply = dying.ask(long[0]).await;
     assert_eq!(picked(&reply).0, NAME);
-    // The second where the connection had failed before all of the body was there.
-    let not_again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::INSUFFICIENT_STORAGE];
-    assert!(not_again.contains(&reply.status), "{reply:?}");
+    // The second where the connection had failed before all of the body was there; and if it had before there were 32 KiB
+    // of it, the rest comes to an engine that lives.
+    match reply.status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {}
+        _ => assert_ne!(reply.ok().served_by(), NAME),
+    }
 
     dying.raise_the_buffer().await;
     let reply = dying.ask(long[1]).await.ok();

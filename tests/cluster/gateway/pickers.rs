@@ -50,11 +50,11 @@ async fn a_rolling_update_fails_no_request_and_a_kill_only_what_was_under_way_or
 
 #[tokio::test]
 async fn a_replica_that_hangs_ends_what_it_holds_and_with_its_end_requests_are_answered_again() {
-    let attached = Attached::start(&[], &["replicas=1"]).await;
+    let attached = Attached::start(&[], &["replicas=1", "livenessProbe.failureThreshold=100"]).await;
     let (cluster, replica) = (&attached.release.cluster, &attached.replicas[0].name);
     attached.connect(Protocol::Http1).await.exchange(chat(None, "short", "hello")).await.ok();
     cluster.signal(replica, Signal::STOP);
-    // Nothing else ends it: the route has no timeout, and the liveness probe needs longer than this test waits.
+    // Nothing else ends it: the route has no timeout, and the liveness probe gives up after a quarter of an hour.
     let reply = attached.connect(Protocol::Http1).await.exchange(chat(None, "short", "hello")).await;
     assert_eq!((reply.status, reply.body.len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
     cluster.signal(replica, Signal::CONT);

@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use tokio::net::TcpSocket;
 
 use super::asking::naming;
 use super::table::{Down, Gateway};
 use crate::support::prompts::with;
-use crate::support::{Body, Homing, World, chat, eventually, get};
+use crate::support::{Body, ClosedPort, Homing, World, chat, eventually, get};
 
 pub async fn and_back(gateway: &Gateway) {
-    let (_kept, port) = keep_port();
+    let closed = ClosedPort::keep();
+    let port = closed.address().port().to_string();
     let mut world = gateway.builder(3).pool(&[0, 1]).picker_port(&port).start().await;
     world.chat(Some("mine"), "short", "hello").await.ok();
     world.homing.kill();
@@ -44,15 +44,6 @@ pub async fn and_back(gateway: &Gateway) {
     let reply = world.exchange(requests[1]()).await.ok();
     assert_eq!(reply.served_by(), world.homing.decision().await.endpoint);
     assert_eq!(reply.session(), if gateway.shows_answers { "mine" } else { "" });
-}
-
-/// A port that nobody else gets while it is closed, and that Homing can have. Whoever connects meanwhile is refused.
-fn keep_port() -> (TcpSocket, String) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("a socket takes options");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("loopback has free ports");
-    let port = socket.local_addr().expect("a bound socket has an address").port();
-    (socket, port.to_string())
 }
 
 async fn sees(world: &World, request: Request<Body>, down: Down) {

@@ -3,14 +3,14 @@
 use http::StatusCode;
 
 use super::table::{Gateway, Refused};
-use crate::support::engine::closed_port;
-use crate::support::{Reply, World, prompt};
+use crate::support::{ClosedPort, Reply, World, prompt};
 
 /// So many that one engine of three gets none of them once in a million runs.
 const SESSIONS: usize = 34;
 
 pub async fn refuse(gateway: &Gateway) {
-    let world = gateway.builder(2).endpoint("dead", closed_port()).start().await;
+    let dead = ClosedPort::keep();
+    let world = gateway.builder(2).endpoint("dead", dead.address()).start().await;
     let (mut picked, mut refused) = (0, 0);
     for number in 0..SESSIONS {
         let session = format!("session-{number}");

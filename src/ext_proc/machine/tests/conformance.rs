@@ -66,6 +66,16 @@ fn a_selection_is_met_by_address_and_by_rank_within_the_own_pool() {
 }
 
 #[test]
+fn a_selection_of_nobody_is_refused_before_the_body_and_one_of_somebody_waits_for_it() {
+    let chat = |selection| [(":path", "/v1/chat/completions"), (SELECTION, selection)];
+    let replies = pods(true).request_headers(&chat("10.9.9.9"), false);
+    let [Reply::Refuse(refusal)] = replies.as_slice() else { panic!("{replies:?}") };
+    assert_eq!((refusal.status, refusal.reason), (503, "rejected-no-endpoints"));
+    assert_eq!(pods(true).request_headers(&chat("10.0.0.1"), false), []);
+    assert_eq!(pods(false).request_headers(&chat("10.9.9.9"), false), []);
+}
+
+#[test]
 fn a_selection_wins_over_the_gateways_hint() {
     let mut stream = pods(true);
     stream.metadata = metadata("envoy.lb.subset_hint", "x-gateway-destination-endpoint-subset", "10.0.0.1:3000");
