@@ -71,7 +71,7 @@
 {{- if and (include "homing.tlsSecret" .) (not $gateway.tls) }}
 {{- fail (printf "there is a certificate, but TLS is off: gateway %s speaks plain HTTP/2 to the picker unless tls.enabled=true says otherwise." .Values.gateway) }}
 {{- end }}
-{{- if and (has .Values.gateway (list "envoyAIGateway" "agentgateway")) (not $gateway.tls) }}
+{{- if and (has .Values.gateway (list "envoyAIGateway" "kgateway" "agentgateway")) (not $gateway.tls) }}
 {{- fail (printf "gateway %s always speaks TLS to the picker: leave tls.enabled out or set it to true." .Values.gateway) }}
 {{- end }}
 {{- if not (or $pool (has .Values.gateway (list "none" "envoyGateway"))) }}

@@ -15,12 +15,12 @@ use crate::kubernetes::ControlPlane;
 
 /// What the examples use beyond what the chart renders.
 const DEFINITIONS: [&str; 8] = [
+    "gateway-api/gatewayclasses.gateway.networking.k8s.io",
     "gateway-api/gateways.gateway.networking.k8s.io",
     "istio/envoyfilters.networking.istio.io",
     "envoy-gateway/clienttrafficpolicies.gateway.envoyproxy.io",
     "ai-gateway/aigatewayroutes.aigateway.envoyproxy.io",
     "kgateway/trafficpolicies.gateway.kgateway.dev",
-    "kgateway/listenerpolicies.gateway.kgateway.dev",
     "agentgateway/agentgatewaypolicies.agentgateway.dev",
     "gke/gcpbackendpolicies.networking.gke.io",
 ];
@@ -28,14 +28,14 @@ const DEFINITIONS: [&str; 8] = [
 /// Those whose definitions are in no registry that the tests may use: nothing checks them.
 const UNCHECKED: [&str; 2] = ["ClientSettingsPolicy", "ProxySettingsPolicy"];
 
-/// The pages, each with the chart's value and its examples.
-const PAGES: [(&str, &str, &[&str]); 6] = [
-    ("istio", "istio", &["istio"]),
-    ("envoy-ai-gateway", "envoyAIGateway", &["envoy-ai-gateway", "envoy-ai-gateway-by-model"]),
-    ("kgateway", "kgateway", &["kgateway"]),
-    ("agentgateway", "agentgateway", &["agentgateway"]),
-    ("gke", "gke", &["gke"]),
-    ("nginx-gateway-fabric", "nginxGatewayFabric", &["nginx-gateway-fabric"]),
+/// The pages, each with the chart's value, its examples, and how many objects it has people paste beside.
+const PAGES: [(&str, &str, &[&str], usize); 6] = [
+    ("istio", "istio", &["istio"], 0),
+    ("envoy-ai-gateway", "envoyAIGateway", &["envoy-ai-gateway", "envoy-ai-gateway-by-model"], 1),
+    ("kgateway", "kgateway", &["kgateway"], 0),
+    ("agentgateway", "agentgateway", &["agentgateway"], 0),
+    ("gke", "gke", &["gke"], 2),
+    ("nginx-gateway-fabric", "nginxGatewayFabric", &["nginx-gateway-fabric"], 0),
 ];
 
 fn repository(path: &str) -> PathBuf {
@@ -50,23 +50,36 @@ fn example(name: &str) -> Vec<Value> {
     objects(&text(&format!("deploy/gateways/{name}.yaml")))
 }
 
-/// What the chart renders with the values that a page has people write.
-fn rendered(page: &str) -> Vec<Value> {
+/// What stands between `<<'WORD'` and that word, of each command of a page that begins with this.
+fn handed_over(page: &str, command: &str) -> Vec<String> {
     let text = text(&format!("docs/install-{page}.md"));
-    let values = text.split_once("cat >values.yaml <<'END'\n").and_then(|(_, rest)| rest.split_once("    END\n"));
-    let values = values.unwrap_or_else(|| panic!("{page} has no values")).0;
+    let (mut found, mut lines) = (Vec::new(), text.lines());
+    while let Some(line) = lines.next() {
+        let Some((before, word)) = line.split_once("<<'") else { continue };
+        let word = word.split('\'').next().expect("a word");
+        let indent = line.len() - line.trim_start().len();
+        let body = lines.by_ref().take_while(|line| line.trim() != word);
+        let body: String = body.map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect();
+        if before.trim_start().starts_with(command) {
+            found.push(body);
+        }
+    }
+    found
+}
+
+/// What the chart renders with the values that a page has people write, to install and to tune.
+fn rendered(page: &str) -> Vec<Value> {
+    let (written, added) = (handed_over(page, "cat >values.yaml "), handed_over(page, "cat >>values.yaml "));
+    assert_eq!((written.len(), added.len()), (1, 1), "{page}");
     let folder = TempDir::new().expect("a folder for temporary files");
     let file = folder.path().join("values.yaml");
-    fs::write(&file, values).expect("the folder takes files");
+    fs::write(&file, [written, added].concat().concat()).expect("the folder takes files");
     Helm::offline().template("homing", "llm", &["-f", file.to_str().expect("a plain path")])
 }
 
 /// The objects that a page has people paste.
 fn pasted(page: &str) -> Vec<Value> {
-    let text = text(&format!("docs/install-{page}.md"));
-    let blocks = text.split("apply -f - <<'END'\n").skip(1).filter_map(|rest| rest.split_once("    END\n"));
-    let plain = |block: &str| block.lines().map(|line| format!("{}\n", &line[4..])).collect::<String>();
-    blocks.flat_map(|(block, _)| objects(&plain(block))).collect()
+    handed_over(page, "kubectl ").iter().flat_map(|block| objects(block)).collect()
 }
 
 async fn site() -> Site {
@@ -83,7 +96,7 @@ fn checked(object: &&Value) -> bool {
 async fn every_example_is_accepted_with_the_published_definitions() {
     let site = site().await;
     let mut unchecked = BTreeSet::new();
-    for object in PAGES.iter().flat_map(|(_, _, names)| names.iter().flat_map(|name| example(name))) {
+    for object in PAGES.iter().flat_map(|(_, _, names, _)| names.iter().flat_map(|name| example(name))) {
         if checked(&&object) {
             site.apply(&object, true).await;
         } else {
@@ -96,7 +109,7 @@ async fn every_example_is_accepted_with_the_published_definitions() {
 #[tokio::test]
 async fn an_example_with_a_field_that_is_not_there_is_refused_whichever_it_is() {
     let site = site().await;
-    for object in PAGES.iter().flat_map(|(_, _, names)| names.iter().flat_map(|name| example(name))) {
+    for object in PAGES.iter().flat_map(|(_, _, names, _)| names.iter().flat_map(|name| example(name))) {
         let mut wrong = object.clone();
         wrong["spec"]["maxRequestz"] = json!(65536);
         if checked(&&wrong) {
@@ -127,7 +140,7 @@ async fn an_example_with_a_value_that_cannot_be_is_refused() {
 #[tokio::test]
 async fn what_each_page_has_people_install_is_accepted() {
     let site = site().await;
-    for (page, gateway, _) in PAGES {
+    for (page, gateway, _, beside) in PAGES {
         let objects = rendered(page);
         assert!(objects.iter().any(|object| object["kind"] == "InferencePool"), "{page}");
         for object in &objects {
@@ -136,7 +149,9 @@ async fn what_each_page_has_people_install_is_accepted() {
             object["metadata"]["namespace"] = json!(site.namespace);
             site.apply(&object, dry_run).await;
         }
-        for object in pasted(page) {
+        let pasted = pasted(page);
+        assert_eq!(pasted.len(), beside, "{page}");
+        for object in pasted {
             site.apply(&object, true).await;
         }
         assert!(text(&format!("docs/install-{page}.md")).contains(&format!("gateway: {gateway}\n")), "{page}");
@@ -160,7 +175,7 @@ fn what_an_example_refers_to_is_there_or_made_by_the_chart() {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         (text(&object["kind"]), text(&object["metadata"]["name"]))
     };
-    for (page, _, names) in PAGES {
+    for (page, _, names, _) in PAGES {
         let examples: Vec<Value> = names.iter().flat_map(|name| example(name)).collect();
         let rendered = rendered(page);
         let there: BTreeSet<_> = examples.iter().chain(&rendered).map(named).collect();

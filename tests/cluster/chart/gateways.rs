@@ -34,6 +34,15 @@ fn envoy_gateway_sends_again_only_what_no_engine_has_seen() {
     let triggers = json!(["connect-failure", "refused-stream", "reset-before-request"]);
     assert_eq!(retry("gatewaySettings.retries=5"), json!({"numRetries": 5, "retryOn": {"triggers": triggers}}));
     assert_eq!(retry("gatewaySettings.retries=0"), json!(null));
+    // `helm upgrade --reuse-values` from a release that did not know it.
+    assert_eq!(retry("gatewaySettings.retries=null")["numRetries"], 2);
+}
+
+#[test]
+fn gke_asks_at_a_path_of_engines_even_where_the_values_are_those_of_an_older_release() {
+    let objects = rendered(&["gateway=gke", "pool.create=true", "gatewaySettings.engineHealthPath=null"]);
+    let check = &only(&objects, "HealthCheckPolicy")["spec"]["default"]["config"]["httpHealthCheck"];
+    assert_eq!(check["requestPath"], "/health", "{check}");
 }
 
 #[test]

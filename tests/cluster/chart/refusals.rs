@@ -54,6 +54,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["engines.selector.app=a", "gateway=envoyGateway", "tls.enabled=true"], "speaks plain HTTP/2 to the picker"),
     (&["pool.name=p", "gateway=envoyGateway", "tls.existingSecret=s"], "there is a certificate, but TLS is off"),
     (&["pool.name=p", "gateway=agentgateway", "tls.enabled=false"], "gateway agentgateway always speaks TLS"),
+    (&["pool.name=p", "gateway=kgateway", "tls.enabled=false"], "gateway kgateway always speaks TLS"),
     (
         &["pool.name=p", "gateway=envoyAIGateway", "picker.maxEndpoints=2"],
         "gateway envoyAIGateway takes one destination and fails or ignores a list",

@@ -64,7 +64,12 @@ impl Site {
 
     /// Applies an object, or asks whether it would be accepted; unknown fields are errors.
     pub async fn try_apply(&self, object: &Value, dry_run: bool) -> kube::Result<DynamicObject> {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource(object));
+        let (client, kind) = (self.client.clone(), resource(object));
+        // The one kind of no namespace that a page has people make.
+        let api: Api<DynamicObject> = match kind.kind.as_str() {
+            "GatewayClass" => Api::all_with(client, &kind),
+            _ => Api::namespaced_with(client, &self.namespace, &kind),
+        };
         let mut how = PatchParams::apply("test").force().validation(ValidationDirective::Strict);
         how.dry_run = dry_run;
         api.patch(name(object), &how, &Patch::Apply(object)).await
