@@ -60,5 +60,6 @@ pub async fn takes_picks(site: &Site) {
         let told = reply.header("x-homing-decision").rsplit_once("picked ");
         told.and_then(|(_, told)| told.split_once(' ')).is_some_and(|(name, _)| name == reply.served_by())
     };
-    site.answers("who is picked answers", picked).await;
+    // By chance one of six is it: so many in a row are not.
+    site.answer("who is picked answers", 20, picked).await;
 }

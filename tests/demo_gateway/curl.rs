@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::sockets::{GATEWAY, HOMING};
 
+/// What one line may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of an answer that are shown, and characters of a line.
 const SHOWN: (usize, usize) = (16, 400);
 
@@ -51,7 +55,10 @@ fn lines(sockets: &Path) -> [String; 4] {
 async fn output(line: &str) -> anyhow::Result<Output> {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).stdin(Stdio::null()).kill_on_drop(true);
-    shell.output().await.context("cannot start a shell")
+    // Ctrl-C in a terminal reaches the whole group; this one is ended by us.
+    shell.process_group(0);
+    let ended = timeout(PATIENCE, shell.output()).await;
+    ended.with_context(|| format!("no answer within {PATIENCE:?}: {line}"))?.context("cannot start a shell")
 }
 
 /// The beginning of an answer, moved in.
