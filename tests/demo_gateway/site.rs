@@ -13,7 +13,7 @@ use crate::kubernetes::ControlPlane;
 use crate::node::images::Image;
 use crate::node::{Cluster, Placed};
 use crate::steps::Steps;
-use crate::support::{Connection, Protocol, Reply, body, post};
+use crate::support::{Reply, body, post};
 
 /// Where engines, Gateway, route and Homing are.
 const NAMESPACE: &str = "llm";
@@ -92,10 +92,9 @@ impl Site {
 
     /// One answer, with 200.
     async fn ask(&self) -> Option<Reply> {
-        let mut connection = Connection::open(self.address(), Protocol::Http1).await?;
         let question = json!({"messages": [{"role": "user", "content": "Are you there?"}], "max_tokens": 1});
         let request = post("/v1/chat/completions", body::full(question.to_string()));
-        let reply = Reply::read(connection.send(request).await.ok()?).await.ok()?;
+        let reply = Reply::to(self.address(), request).await?;
         (reply.status == 200).then_some(reply)
     }
 

@@ -15,8 +15,9 @@ use tokio::task::LocalSet;
 
 use crate::applied;
 use crate::arguments::Arguments;
-use crate::attached::{self, ADMIN};
+use crate::attached;
 use crate::forward::{self, Target};
+use crate::node::site::ADMIN;
 use crate::short_names::{legend, names, shorten};
 use crate::site::{LOGS, Site};
 use crate::sockets::{GATEWAY, HOMING};
