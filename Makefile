@@ -19,15 +19,17 @@ with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
 # Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, with Helm and
-# with a real Envoy Gateway and Envoy AI Gateway.
+# with a real Envoy Gateway.
 with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts/parts/crds)" && \
 	helm="$$(scripts/parts/helm)" && chart_crds="$$(scripts/parts/chart-crds)" && \
 	envoy_gateway="$$(scripts/parts/envoy-gateway)" && export HOMING_ENVOY_GATEWAY="$$envoy_gateway" && \
-	ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMING_ENVOY_AI_GATEWAY="$$ai_gateway" && \
 	export HOMING_CONTROL_PLANE="$$plane" HOMING_CRDS="$$crds" HOMING_HELM="$$helm" HOMING_CHART_CRDS="$$chart_crds" &&
 
+# The same with a real Envoy AI Gateway.
+with_ai_gateway = ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMING_ENVOY_AI_GATEWAY="$$ai_gateway" &&
+
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gateway test test-long test-mutants bench lint lint-rust fmt parts rust compiler python
+.PHONY: help demo demo-gateway test test-long test-mutants bench lint lint-rust fmt parts rust compiler python namespaces curl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,16 +39,16 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
 
 # What is measured is the release; what plays the cluster around it is built as tests are.
-demo-gateway: rust python ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)
+demo-gateway: rust python namespaces ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)
 	@cargo build --release --locked
 	@cargo build --locked --example demo-gateway
 	@$(with_control_plane) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
 		"$(target)/debug/examples/demo-gateway" $(DEMO_ARGS)
 
-test: rust python ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
-	@$(with_control_plane) $(with_parts) cargo test --locked $(TEST_ARGS)
+test: rust python namespaces curl ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
+	@$(with_control_plane) $(with_ai_gateway) $(with_parts) cargo test --locked $(TEST_ARGS)
 
-test-long: rust python ## run the tests of outages at full length (options in TEST_ARGS)
+test-long: rust python namespaces ## run the tests of outages at full length (options in TEST_ARGS)
 	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
 
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
@@ -91,3 +93,12 @@ compiler:
 
 python:
 	@source scripts/parts/common.sh && need_python
+
+# Said before minutes of building; what makes the namespaces looks in the same folders.
+namespaces: export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+namespaces:
+	@$(call need,ip,the command ip,install the package iproute2)
+	@$(call need,unshare,the command unshare,install the package util-linux)
+
+curl:
+	@$(call need,curl,the command curl,install the package curl)

@@ -7,7 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -18,9 +20,14 @@ use tempfile::TempDir;
 mod support;
 
 use support::eventually;
+use support::wait::patiently;
 
 /// Short, and little.
 const LOAD: &str = "--warm-up 1s --measure 3s --rate 2";
+/// What all of it may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The same for one answer.
+const ANSWER: Duration = Duration::from_secs(30);
 /// The last line before it stays up.
 const UP: &str = "Still running; Ctrl-C ends it.";
 
@@ -47,6 +54,12 @@ async fn the_demo_shows_both_policies_and_what_was_applied_and_curl_lines_that_w
     report(&output.join("report.json"));
     let route = fs::read_to_string(output.join("objects/route.yaml")).expect("the route was written");
     assert!(route.contains("kind: HTTPRoute"), "{route}");
+    let class = fs::read_to_string(output.join("objects/gateway-class.yaml")).expect("the class was written");
+    let (class, settings) = class.trim_start_matches("---\n").split_once("---\n").expect("two objects");
+    for (text, kind) in [(class, "EnvoyProxy"), (settings, "GatewayClass")] {
+        let object: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(object["kind"], kind);
+    }
     let logs = fs::read_dir(output.join("logs")).expect("logs were written").count();
     assert!(logs >= 15, "twelve engines, Homing, Envoy Gateway and its Envoy: {logs}");
 
@@ -62,8 +75,9 @@ async fn the_demo_shows_both_policies_and_what_was_applied_and_curl_lines_that_w
     assert_eq!(ask(&homing, "/endpoints", "").matches("\"ready\":true").count(), 6);
 
     demo.interrupt();
-    let code = demo.child.wait().expect("it can be waited for").code();
-    assert_eq!(code, Some(0), "who has seen all may go");
+    let ended = async || demo.child.try_wait().expect("it can be waited for");
+    let ended = patiently(PATIENCE, "it ends", ended).await;
+    assert_eq!(ended.code(), Some(0), "who has seen all may go");
     eventually("nothing of it runs", async || all_namespaces().is_disjoint(&beyond).then_some(())).await;
     assert!(!gateway.exists() && !homing.exists(), "no socket is left");
 }
@@ -78,6 +92,20 @@ fn a_part_that_is_missing_is_told_in_one_line_with_what_to_do() {
     assert_eq!(told.status.code(), Some(1));
 }
 
+#[test]
+fn a_folder_of_somebody_else_s_files_is_refused_and_left_as_it_is() {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let theirs = folder.path().join("logs/theirs.log");
+    fs::create_dir_all(folder.path().join("logs")).expect("the folder takes folders");
+    fs::write(&theirs, "precious").expect("the folder takes files");
+    let told = command(folder.path()).output().expect("it runs");
+    let text = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(text.contains("has files that are not a demo's: give another --output-dir"), "{text}");
+    assert_eq!(told.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&theirs).expect("it is there"), "precious");
+    assert_eq!(fs::read_dir(folder.path()).expect("it can be listed").count(), 1, "nothing was added");
+}
+
 impl Demo {
     /// Its progress goes to `told`.
     fn start(output: &Path, told: PathBuf) -> Self {
@@ -89,11 +117,20 @@ impl Demo {
 
     /// What it says until it stays up.
     fn until_up(&mut self) -> String {
-        let mut said = String::new();
-        let mut lines = BufReader::new(self.child.stdout.as_mut().expect("it is piped"));
+        let printed = BufReader::new(self.child.stdout.take().expect("it is piped"));
+        let (sends, lines) = mpsc::channel();
+        // Read to the end, so that the demo is never without a reader.
+        thread::spawn(move || {
+            printed.lines().map_while(Result::ok).for_each(|line| {
+                let _nobody_listens_any_more = sends.send(line);
+            });
+        });
+        let (deadline, mut said) = (Instant::now() + PATIENCE, String::new());
         while !said.trim_end().ends_with(UP) {
-            let read = lines.read_line(&mut said).expect("it speaks UTF-8");
-            assert_ne!(read, 0, "it ended: {said}");
+            let line = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            said +=
+                &line.unwrap_or_else(|error| panic!("it ended, or takes longer than {PATIENCE:?}: {error}: {said}"));
+            said.push('\n');
         }
         said
     }
@@ -167,6 +204,7 @@ fn socket(line: &str) -> PathBuf {
 /// A GET, or a POST where there is a body; the whole answer.
 fn ask(socket: &Path, path: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(socket).expect("somebody listens");
+    stream.set_read_timeout(Some(ANSWER)).expect("a socket takes options");
     let method = if body.is_empty() { "GET" } else { "POST" };
     let length = body.len();
     let head =

@@ -3,12 +3,17 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::process::Command;
+use tokio::time::timeout;
 
+use crate::node::root::quoted;
 use crate::sockets::{GATEWAY, HOMING};
 
+/// What one line may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of an answer that are shown, and characters of a line.
 const SHOWN: (usize, usize) = (16, 400);
 
@@ -36,7 +41,7 @@ pub async fn run_all(sockets: &Path) -> anyhow::Result<()> {
 }
 
 fn lines(sockets: &Path) -> [String; 4] {
-    let socket = |name: &str| format!("curl -si --unix-socket {}", quoted(&sockets.join(name).to_string_lossy()));
+    let socket = |name: &str| format!("curl -si --unix-socket {}", word(&sockets.join(name).to_string_lossy()));
     let (gateway, homing) = (socket(GATEWAY), socket(HOMING));
     let chat = "http://gateway/v1/chat/completions";
     let body = r#"'{"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 5}'"#;
@@ -51,7 +56,10 @@ fn lines(sockets: &Path) -> [String; 4] {
 async fn output(line: &str) -> anyhow::Result<Output> {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).stdin(Stdio::null()).kill_on_drop(true);
-    shell.output().await.context("cannot start a shell")
+    // Ctrl-C in a terminal reaches the whole group; this one is ended by us.
+    shell.process_group(0);
+    let ended = timeout(PATIENCE, shell.output()).await;
+    ended.with_context(|| format!("no answer within {PATIENCE:?}: {line}"))?.context("cannot start a shell")
 }
 
 /// The beginning of an answer, moved in.
@@ -63,8 +71,8 @@ fn shown(answer: &str) -> String {
     lines.filter(|line| !line.is_empty()).take(SHOWN.0).map(|line| format!("      {line}\n")).collect()
 }
 
-/// A word for a shell.
-fn quoted(word: &str) -> String {
+/// A word for a shell, and for people.
+fn word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-    if word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if text.bytes().all(plain) { text.to_owned() } else { quoted(text) }
 }

@@ -49,8 +49,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let mut within = within.process_group(0).spawn().context("cannot start a shell")?;
         let mut shown = false;
         let ended = tokio::select! {
-            ended = show(&mut within, &sockets, arguments.keep, &mut shown) => ended,
+            // A signal before what it may have broken.
+            biased;
             code = signals.any() => Ok(ExitCode::from(if shown { 0 } else { code })),
+            ended = show(&mut within, &sockets, arguments.keep, &mut shown) => ended,
         };
         end(within).await;
         ended

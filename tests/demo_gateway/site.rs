@@ -13,7 +13,7 @@ use crate::kubernetes::ControlPlane;
 use crate::node::images::Image;
 use crate::node::{Cluster, Placed};
 use crate::steps::Steps;
-use crate::support::{Connection, Protocol, Reply, body, post};
+use crate::support::{Reply, body, post};
 
 /// Where engines, Gateway, route and Homing are.
 const NAMESPACE: &str = "llm";
@@ -79,16 +79,23 @@ impl Site {
         format!("httproute/{NAMESPACE}/{ENGINES}/rule/0")
     }
 
-    /// Asks the gateway until it answers with 200, and as wanted.
-    pub async fn answers(&self, what: &str, wanted: impl Fn(&Reply) -> bool) {
+    /// Asks the gateway until it answers so often in a row with 200, and as wanted.
+    pub async fn answer(&self, what: &str, times: usize, wanted: impl Fn(&Reply) -> bool) {
         let answers = async || {
-            let mut connection = Connection::open(self.address(), Protocol::Http1).await?;
-            let question = json!({"messages": [{"role": "user", "content": "Are you there?"}], "max_tokens": 1});
-            let request = post("/v1/chat/completions", body::full(question.to_string()));
-            let reply = Reply::read(connection.send(request).await.ok()?).await.ok()?;
-            (reply.status == 200 && wanted(&reply)).then_some(())
+            for _time in 0..times {
+                self.ask().await.filter(&wanted)?;
+            }
+            Some(())
         };
         self.cluster().eventually(what, answers).await;
+    }
+
+    /// One answer, with 200.
+    async fn ask(&self) -> Option<Reply> {
+        let question = json!({"messages": [{"role": "user", "content": "Are you there?"}], "max_tokens": 1});
+        let request = post("/v1/chat/completions", body::full(question.to_string()));
+        let reply = Reply::to(self.address(), request).await?;
+        (reply.status == 200).then_some(reply)
     }
 
     async fn route(&self) {
@@ -98,7 +105,7 @@ impl Site {
         envoy_gateway::accepted(self.cluster(), ROUTE, ENGINES).await;
         envoy_gateway::accepted(self.cluster(), TRAFFIC, "round-robin").await;
         self.knows_engines().await;
-        self.answers("an engine answers through the gateway", |reply| !reply.served_by().is_empty()).await;
+        self.answer("an engine answers through the gateway", 1, |reply| !reply.served_by().is_empty()).await;
     }
 
     async fn knows_engines(&self) {

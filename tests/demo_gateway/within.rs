@@ -15,8 +15,9 @@ use tokio::task::LocalSet;
 
 use crate::applied;
 use crate::arguments::Arguments;
-use crate::attached::{self, ADMIN};
+use crate::attached;
 use crate::forward::{self, Target};
+use crate::node::site::ADMIN;
 use crate::short_names::{legend, names, shorten};
 use crate::site::{LOGS, Site};
 use crate::sockets::{GATEWAY, HOMING};
@@ -31,7 +32,7 @@ pub const READY: &str = "\u{4}";
 /// What has gone wrong.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let logs = arguments.output_dir.join("logs");
-    let _of_an_earlier_run = fs::remove_dir_all(&logs);
+    forget_logs(&logs);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let local = LocalSet::new();
     let ended = local.block_on(&runtime, async {
@@ -112,6 +113,14 @@ async fn told_to_end() {
         drop(held);
     });
     let _ended = ended.await;
+}
+
+/// Removes those of an earlier run, whose pods had other names.
+fn forget_logs(of: &Path) {
+    let logs = fs::read_dir(of).into_iter().flatten().flatten().map(|log| log.path());
+    for log in logs.filter(|log| log.extension().is_some_and(|extension| extension == "log")) {
+        let _old_ones_do_no_harm = fs::remove_file(log);
+    }
 }
 
 /// Copies what pods have said so far to where it stays.

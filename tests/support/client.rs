@@ -107,6 +107,12 @@ fn absolute(mut request: Request<Body>) -> Request<Body> {
 // === impl Reply ===
 
 impl Reply {
+    /// The answer to one request over a connection of its own; `None` where there is none, as probes want it.
+    pub async fn to(address: SocketAddr, request: Request<Body>) -> Option<Self> {
+        let mut connection = Connection::open(address, Protocol::Http1).await?;
+        Self::read(connection.send(request).await.ok()?).await.ok()
+    }
+
     /// Reads an answer to its end.
     pub async fn read(response: Response<Incoming>) -> hyper::Result<Self> {
         let (parts, body) = response.into_parts();
@@ -123,6 +129,12 @@ impl Reply {
     /// The engine that answered, by its own word; empty where none did.
     pub fn served_by(&self) -> &str {
         self.header("x-served-by")
+    }
+
+    /// The engine that Homing says it picked, and why; where it was not told to say so there is neither.
+    pub fn picked(&self) -> Option<(&str, &str)> {
+        let (_, told) = self.header("x-homing-decision").rsplit_once("picked ")?;
+        told.strip_suffix(')')?.split_once(" (")
     }
 
     /// The session id that came back.

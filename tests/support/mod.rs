@@ -11,6 +11,7 @@ pub mod echo_picker;
 pub mod engine;
 pub mod envoy;
 pub mod files;
+pub mod forward;
 pub mod homing;
 pub mod open_files;
 pub mod parts;

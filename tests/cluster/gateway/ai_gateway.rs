@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::kubernetes::control_plane::parts;
 use crate::node::images::Image;
 use crate::node::{Cluster, Placed};
 use crate::support::certificates::Pair;
-use crate::support::{Connection, Protocol, chat, prompt};
+use crate::support::{Connection, Protocol, Reply, chat, prompt};
 
 const IMAGE: &str = "envoy-ai-gateway:test";
 /// Engines that compute a megabyte at once, and hold it.
@@ -68,8 +69,17 @@ impl Pooled {
         Self { release, gateway, homing }
     }
 
+    fn address(&self) -> SocketAddr {
+        (self.gateway.proxy.address, PORT).into()
+    }
+
     async fn connect(&self) -> Connection {
-        Connection::open((self.gateway.proxy.address, PORT).into(), Protocol::Http1).await.expect("it listens")
+        Connection::open(self.address(), Protocol::Http1).await.expect("it listens")
+    }
+
+    /// An answer of whoever is there.
+    async fn answer(&self) -> Option<Reply> {
+        Reply::to(self.address(), chat(None, "hello", "are you there?")).await
     }
 
     /// What its Envoy says of its clusters, limits included.
@@ -83,7 +93,7 @@ async fn requests_go_where_homing_says_and_the_example_raises_what_can_be_raised
     let pooled = Pooled::start().await;
     let cluster = &pooled.release.cluster;
     let asks = async || {
-        let reply = pooled.connect().await.exchange(chat(None, "hello", "are you there?")).await;
+        let reply = pooled.answer().await?;
         (reply.status == 200).then_some(())
     };
     cluster.eventually("the gateway asks Homing", asks).await;
@@ -93,7 +103,7 @@ async fn requests_go_where_homing_says_and_the_example_raises_what_can_be_raised
     // It does not hand on the pool's failure mode (ai-gateway#2502): without Homing no request is answered.
     cluster.kubectl(&["scale", "deployment", NAME, "--replicas=0"]).await;
     let refused = async || {
-        let reply = pooled.connect().await.exchange(chat(None, "hello", "still there?")).await;
+        let reply = pooled.answer().await?;
         (reply.status == 500 && reply.body.is_empty()).then_some(())
     };
     cluster.eventually("requests end with 500 without Homing", refused).await;
@@ -233,5 +243,7 @@ fn definitions() -> Vec<String> {
 
 fn binary() -> PathBuf {
     let named = env::var_os("HOMING_ENVOY_AI_GATEWAY").map(PathBuf::from);
-    named.unwrap_or_else(|| parts().join("envoy-ai-gateway-1.0.0")).join("envoy-ai-gateway")
+    let path = named.unwrap_or_else(|| parts().join("envoy-ai-gateway-1.0.0")).join("envoy-ai-gateway");
+    assert!(path.is_file(), "no Envoy AI Gateway at {}: run scripts/parts/envoy-ai-gateway", path.display());
+    path
 }

@@ -100,7 +100,5 @@ impl Attached {
 
 /// The engine that Homing says it picked, and why.
 pub fn picked(reply: &Reply) -> (&str, &str) {
-    let decision = reply.header("x-homing-decision");
-    let told = decision.rsplit_once("picked ").and_then(|(_, told)| told.strip_suffix(')')?.split_once(" ("));
-    told.unwrap_or_else(|| panic!("{decision:?} names no pick"))
+    reply.picked().unwrap_or_else(|| panic!("{:?} name no pick", reply.headers))
 }

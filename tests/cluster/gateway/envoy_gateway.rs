@@ -95,11 +95,11 @@ impl EnvoyGateway {
     pub async fn control(release: &Release, namespace: &str, more: &[&str]) {
         let cluster = &release.cluster;
         define_all(cluster).await;
-        let (chart, controller) = (chart(), format!("gateway.envoyproxy.io/{namespace}"));
+        let (chart, controller) = (chart(), controller(namespace));
         let command = ["install", namespace, chart.to_str().expect("a plain path"), "--wait", "--timeout", "3m"];
         let named = format!("config.envoyGateway.gateway.controllerName={controller}");
         release.helm_in(namespace, &[&command[..], &set(&HERE), &set(&[&named]), &set(more)].concat()).await;
-        for object in [proxy_settings(namespace), class(namespace, &controller)] {
+        for object in class(namespace) {
             cluster.apply_object(object).await;
         }
     }
@@ -159,20 +159,25 @@ pub fn proxy_spec(service: &str) -> Value {
     }}})
 }
 
-fn proxy_settings(namespace: &str) -> Value {
-    json!({
-        "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
-        "metadata": {"name": "here", "namespace": namespace}, "spec": proxy_spec("ClusterIP"),
-    })
+/// What it calls itself, so that it leaves the Gateways of others alone.
+fn controller(namespace: &str) -> String {
+    format!("gateway.envoyproxy.io/{namespace}")
 }
 
-fn class(namespace: &str, controller: &str) -> Value {
+/// Its GatewayClass, and how Envoys of that run.
+pub fn class(namespace: &str) -> [Value; 2] {
     let settings =
         json!({"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": "here", "namespace": namespace});
-    json!({
-        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": namespace},
-        "spec": {"controllerName": controller, "parametersRef": settings},
-    })
+    [
+        json!({
+            "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyProxy",
+            "metadata": {"name": "here", "namespace": namespace}, "spec": proxy_spec("ClusterIP"),
+        }),
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": namespace},
+            "spec": {"controllerName": controller(namespace), "parametersRef": settings},
+        }),
+    ]
 }
 
 fn gateway(class: &str) -> Value {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::attached::{Attached, picked};
 use super::envoy_gateway::GATEWAY;
 use crate::support::prompts::{chat_of_size, chat_stream, with};
-use crate::support::{Connection, Gate, Protocol, body, chat, get, open_files, post, prompt};
+use crate::support::{Connection, Gate, Protocol, Reply, body, chat, get, open_files, post, prompt};
 
 /// Engines that compute a megabyte at once, and hold it.
 const FAST: [&str; 4] = ["--prefill-tokens-per-second", "10000000", "--cache-tokens", "2000000"];
@@ -83,9 +83,9 @@ async fn generated(attached: &Attached, protocol: Protocol) {
 async fn underscored(attached: &Attached) {
     let ask = async || {
         let request = with(chat(None, "short", "hello"), "session_id", "of-codex");
-        attached.connect(Protocol::Http1).await.exchange(request).await.status
+        Some(Reply::to(attached.address(), request).await?.status)
     };
-    assert_eq!(ask().await, StatusCode::BAD_REQUEST);
+    assert_eq!(ask().await, Some(StatusCode::BAD_REQUEST));
     let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": GATEWAY});
     let policy = json!({
         "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "ClientTrafficPolicy", "metadata": {"name": "headers"},
@@ -93,7 +93,7 @@ async fn underscored(attached: &Attached) {
     });
     let cluster = &attached.release.cluster;
     cluster.apply_object(policy).await;
-    cluster.eventually("it is let pass", async || (ask().await == StatusCode::OK).then_some(())).await;
+    cluster.eventually("it is let pass", async || (ask().await? == StatusCode::OK).then_some(())).await;
 }
 
 /// More than the 1,024 that Envoy allows to a cluster that does not say otherwise.

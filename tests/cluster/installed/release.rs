@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::gateway::Gateway;
 use crate::chart::helm::{Helm, chart};
 use crate::kubernetes::ControlPlane;
-use crate::node::site::engines_of;
+use crate::node::site::{ADMIN, engines_of};
 use crate::node::{Cluster, Placed};
 
 /// What the chart calls all that it makes of release `rel`.
 pub const NAME: &str = "rel-homing";
 /// The labels of its pods.
 pub const PODS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance=rel";
-/// The port of Homing's admin pages, on the pod's loopback address.
-const ADMIN: u16 = 9004;
+/// The same of release `homing`, as pages of the documentation call it.
+pub const HOMING_PODS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance=homing";
 /// What every release here is given: the image of this machine, and a pool of the engines.
 const VALUES: [&str; 4] =
     ["image.repository=homing", "image.tag=test", "pool.create=true", "engines.selector.app=engine"];

@@ -3,6 +3,7 @@
 //! What a client sends there is passed on byte by byte. A connection stays with its pod.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -12,14 +13,15 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
 
 use super::hosts;
 use super::keeper::Shared;
 use super::tables::Kind;
 use crate::inside::BALANCERS;
+use crate::support::forward::forward;
 
 /// Balancers of a node, by the ids of their Services.
 #[derive(Default)]
@@ -98,17 +100,13 @@ impl Balancer {
 }
 
 impl Target {
+    /// Where nobody is ready it is closed, as by a balancer without a healthy target.
     async fn serve(self, listener: TcpListener) {
-        let mut passing = JoinSet::new();
-        loop {
-            // One that cannot be accepted is the client's trouble.
-            let Ok((client, _)) = listener.accept().await else { continue };
-            // Where nobody is ready it is closed, as by a balancer without a healthy target.
-            if let Some(address) = self.pod() {
-                passing.spawn(pass(client, address));
-            }
-            while passing.try_join_next().is_some() {}
-        }
+        let connect = || {
+            let pod = self.pod().ok_or_else(|| io::Error::from(ErrorKind::ConnectionRefused));
+            async move { TcpStream::connect(pod?).await }
+        };
+        forward(TcpListenerStream::new(listener), connect).await;
     }
 
     /// One ready pod after another.
@@ -129,12 +127,6 @@ impl Target {
             }
         };
         Some(SocketAddr::new(address, u16::try_from(port).ok()?))
-    }
-}
-
-async fn pass(mut client: TcpStream, address: SocketAddr) {
-    if let Ok(mut pod) = TcpStream::connect(address).await {
-        let _whoever_ends_it = copy_bidirectional(&mut client, &mut pod).await;
     }
 }
 

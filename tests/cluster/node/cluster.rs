@@ -173,6 +173,7 @@ impl Cluster {
     /// What kubectl says, as somebody who may do everything.
     pub async fn kubectl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program("kubectl"));
+        command.env("KUBECACHEDIR", self.keeper.shared.folder("kubectl"));
         command.arg("--kubeconfig").arg(self.kubeconfig()).args(arguments).stdin(Stdio::null());
         let output = within(&format!("kubectl {arguments:?}"), command.output()).await.expect("kubectl runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

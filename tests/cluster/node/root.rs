@@ -178,6 +178,7 @@ fn groups(user: User) -> String {
     user.files.map_or(String::new(), |group| format!(" --groups=+{group}"))
 }
 
-fn quoted(text: &str) -> String {
+/// One word for a shell.
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

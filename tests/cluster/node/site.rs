@@ -15,7 +15,7 @@ use crate::support::files::config_document;
 /// The port of Homing's gRPC.
 pub const GRPC: u16 = 9002;
 /// The port of its admin pages, on the pod's loopback address.
-const ADMIN: u16 = 9004;
+pub const ADMIN: u16 = 9004;
 
 /// A cluster with both.
 pub struct Site {

@@ -63,6 +63,7 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
     place.next(&mut page, "Remove").await;
     assert_eq!(page.count, 13, "these are all of the page");
     page.ends();
+    place.shell.run(&format!("helm -n {SYSTEM} uninstall eg")).await;
 }
 
 /// As its own page says, but for what it would fetch, and for what the node does not know.

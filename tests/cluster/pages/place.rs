@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::page::Page;
 use super::shell::Shell;
 use crate::chart::helm;
+use crate::installed::release::HOMING_PODS;
 use crate::node::images::{Image, Images};
+use crate::node::site::ADMIN;
 use crate::node::{Cluster, Placed};
-use crate::support::{Connection, Protocol, Reply, body, post};
+use crate::support::{Reply, body, post};
 
 /// The namespace.
 pub const NAMESPACE: &str = "llm";
-/// Homing's pods, as the pages install it.
-const PICKERS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance=homing";
 /// The image that the pages build and push.
 const IMAGE: &str = concat!("registry.example.com/homing:", env!("CARGO_PKG_VERSION"));
-/// The port of Homing's admin pages, on the pod's loopback address.
-const ADMIN: u16 = 9004;
 
 /// One cluster, and a terminal that reaches it.
 pub struct Place {
@@ -36,6 +36,9 @@ impl Place {
         static ALONE: Mutex<()> = Mutex::const_new(());
         let alone = ALONE.lock().await;
         let mut cluster = Cluster::with(images.with(IMAGE, Image::homing()), json!({})).await;
+        let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+        let before = namespaces.get_opt(NAMESPACE).await.expect("the API server answers");
+        assert!(before.is_none(), "the test of another page left {NAMESPACE} behind: it failed, and says why");
         cluster.adopt(NAMESPACE);
         let shell = Shell::at(&cluster.kubeconfig(), &helm::helm());
         Self { cluster, shell, _alone: alone }
@@ -54,7 +57,7 @@ impl Place {
 
     /// Homing's only pod.
     pub async fn picker(&self) -> Placed {
-        self.cluster.ready_in(NAMESPACE, PICKERS, 1).await.remove(0)
+        self.cluster.ready_in(NAMESPACE, HOMING_PODS, 1).await.remove(0)
     }
 
     /// Waits until this weight of prefixes is in force.
@@ -69,10 +72,8 @@ impl Place {
 
 /// An answer of whoever is there, over a connection of its own.
 pub async fn answer(address: SocketAddr) -> Option<Reply> {
-    let mut connection = Connection::open(address, Protocol::Http1).await?;
     let document = json!({"model": "llama", "messages": [{"role": "user", "content": "Hello"}]});
-    let request = post("/v1/chat/completions", body::full(document.to_string()));
-    Reply::read(connection.send(request).await.ok()?).await.ok()
+    Reply::to(address, post("/v1/chat/completions", body::full(document.to_string()))).await
 }
 
 /// One of an engine.

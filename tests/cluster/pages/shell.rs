@@ -38,7 +38,8 @@ impl Shell {
         symlink(program("kubectl"), programs.join("kubectl")).expect("the folder takes links");
         symlink(helm, programs.join("helm")).expect("the folder takes links");
         let mut command = Command::new("bash");
-        command.env("KUBECONFIG", kubeconfig);
+        // What kubectl learns of a server it keeps, by default in the home of whoever runs the tests.
+        command.env("KUBECONFIG", kubeconfig).env("KUBECACHEDIR", folder.path().join("kubectl"));
         Self::start(command, folder, &programs)
     }
 
