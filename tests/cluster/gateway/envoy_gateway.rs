@@ -18,8 +18,8 @@ use crate::node::images::{Image, Images};
 use crate::node::{Cluster, Placed};
 use crate::support::envoy::{self, Host};
 
-/// The image of Envoy Gateway, as its chart names it.
-const IMAGE: &str = "docker.io/envoyproxy/gateway:v1.9.1";
+/// The image of Envoy Gateway, as [`HERE`] names it.
+const IMAGE: &str = "envoy-gateway:test";
 /// What runs as Envoy; Envoy Gateway's own choice is 1.39.1.
 const PROXY: &str = "envoy:test";
 /// The projects whose definitions it needs.
@@ -31,8 +31,13 @@ pub const PORT: u16 = 10_080;
 const ADMIN: u16 = 19_000;
 /// Its chart's values here: the definitions are there, the injector is a webhook that would hear of every pod of all
 /// tests, and tests are in a hurry.
-pub const HERE: [&str; 3] =
-    ["crds.enabled=false", "topologyInjector.enabled=false", "deployment.envoyGateway.readinessProbe.periodSeconds=1"];
+pub const HERE: [&str; 5] = [
+    "crds.enabled=false",
+    "topologyInjector.enabled=false",
+    "deployment.envoyGateway.readinessProbe.periodSeconds=1",
+    "deployment.envoyGateway.image.repository=envoy-gateway",
+    "deployment.envoyGateway.image.tag=test",
+];
 
 /// What a client attaches to its Gateway.
 pub const ROUTE: (&str, &str, &str) = ("gateway.networking.k8s.io", "v1", "HTTPRoute");
