@@ -94,6 +94,18 @@ const EMPTY_IS_ABSENT: &[&str] =
 /// What their parsers read as true or false.
 const TRUTH: &[&str] = &["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"];
 
+// === impl Foreign ===
+
+impl Foreign {
+    fn is_followed_by(&self, word: &str) -> bool {
+        match self.takes {
+            Takes::Value => !word.starts_with("--"),
+            // By version such a word is passed over, or everything after it is.
+            Takes::Switch => TRUTH.contains(&word),
+        }
+    }
+}
+
 /// Takes foreign flags out of `arguments` and returns what is left, and those that were taken.
 ///
 /// Only `serve` has predecessors: other commands' arguments stay as they are.
@@ -140,16 +152,6 @@ fn needs_value(ours: &Command, name: &str) -> bool {
             && argument.get_action().takes_values()
             && argument.get_num_args().is_none_or(|count| count.min_values() > 0)
     })
-}
-
-impl Foreign {
-    fn is_followed_by(&self, word: &str) -> bool {
-        match self.takes {
-            Takes::Value => !word.starts_with("--"),
-            // By version such a word is passed over, or everything after it is.
-            Takes::Switch => TRUTH.contains(&word),
-        }
-    }
 }
 
 /// A flag as it is written today, where it is written in an older way: with one hyphen, or with capitals.

@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::Context;
 use homing::cli::demo::drive::{self, Outcome};
+use homing::cli::demo::load::Load;
 use homing::cli::demo::report::{PolicyReport, Report};
 use homing::cli::demo::{explained, table};
 use tokio::sync::oneshot;
@@ -88,12 +89,7 @@ async fn show(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// Drives the workload through the gateway.
-async fn measure(
-    policy: &'static str,
-    site: &Site,
-    load: &homing::cli::demo::load::Load,
-    steps: &mut Steps,
-) -> PolicyReport {
+async fn measure(policy: &'static str, site: &Site, load: &Load, steps: &mut Steps) -> PolicyReport {
     steps.begin(policy);
     let engines = site.engines().await;
     let progress = &mut steps.progress;
