@@ -1,0 +1,57 @@
+//! Hashing of sessions with bounded load: a session's engine, or the next that is not too busy.
+//!
+//! Where the trace names no session, what tells one conversation from others stands in for it: the first block of
+//! the prompt that is not in all prompts.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::replay::Seconds;
+use crate::replay::engine::{Engine, Request};
+use crate::replay::trace::Arrival;
+use crate::routing::rendezvous;
+
+use super::{Policy, Setting};
+
+/// An engine may have so many times its share of all requests in flight.
+const LOAD_BOUND: f64 = 1.25;
+
+/// The policy.
+#[derive(Debug)]
+pub struct SessionHash {
+    in_flight: Vec<u32>,
+    /// Blocks that are in all prompts.
+    shared: usize,
+}
+
+impl SessionHash {
+    pub fn new(setting: &Setting<'_>) -> Self {
+        Self { in_flight: vec![0; setting.replicas], shared: setting.survey.shared.len() }
+    }
+
+    fn key(&self, arrival: &Arrival) -> u64 {
+        let root = arrival.chain.get(self.shared).or(arrival.chain.last()).map(|block| block.0);
+        arrival.session.as_ref().map_or(root.unwrap_or(arrival.number), |session| xxh3_64(session.as_bytes()))
+    }
+}
+
+impl Policy for SessionHash {
+    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
+        let key = self.key(arrival);
+        let all: u32 = self.in_flight.iter().sum();
+        let bound = (LOAD_BOUND * f64::from(all + 1) / engines.len() as f64).ceil();
+        let has_room = |engine: &usize| f64::from(self.in_flight[*engine] + 1) <= bound;
+        let score = |engine: usize| rendezvous::score(key, engine as u64, 1.0);
+        // The bound is above the mean, so somebody has room.
+        let pick = (0..engines.len()).filter(has_room).max_by(|a, b| score(*a).total_cmp(&score(*b)))?;
+        self.in_flight[pick] += 1;
+        Some(pick)
+    }
+
+    fn finished(&mut self, _: &Request, engine: usize, _: Seconds) {
+        self.in_flight[engine] -= 1;
+    }
+
+    fn rejected(&mut self, _: &Arrival, engine: usize, _: Seconds) {
+        self.in_flight[engine] -= 1;
+    }
+}
