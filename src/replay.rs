@@ -13,6 +13,8 @@
 
 pub mod capacity;
 pub mod engine;
+#[cfg(test)]
+mod fixtures;
 pub mod policy;
 mod rate;
 pub mod report;

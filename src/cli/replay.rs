@@ -54,6 +54,11 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     scrape: Option<Duration>,
 
+    /// Requests that name no session get one by the first block of their prompt that is not in all prompts: as if
+    /// clients sent their sessions' ids.
+    #[arg(long)]
+    sessions_by_prefix: bool,
+
     /// Where all chance comes from: the same seed gives the same numbers.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     seed: u64,
@@ -90,7 +95,8 @@ enum Output {
 /// # Errors
 /// The trace cannot be read, or nobody reads what is printed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { trace: path, format, mut policies, replicas, rate, capacity, scrape, seed, output, engines } = args;
+    let Args { trace: path, format, mut policies, replicas, rate, capacity, scrape, sessions_by_prefix, .. } = args;
+    let Args { seed, output, engines, .. } = args;
     let format = match format {
         FormatName::Mooncake => Format::Mooncake,
         FormatName::Prompts => Format::Prompts { block_tokens: engines.block_tokens() },
@@ -110,6 +116,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         constants: engines.constants(trace.block_tokens()),
         replicas: usize::from(replicas),
         scrape,
+        sessions_by_prefix,
         seed,
         base: Now::read(),
     };

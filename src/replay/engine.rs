@@ -3,7 +3,7 @@
 //! A step computes one token of every answer and, with what is left of its budget, chunks of prompts: first of those
 //! that run, then of those that wait, in the order they came. Room for prompt and answer is reserved when a request
 //! is admitted and kept to its end, so nothing is preempted: a request that finds no room waits, and all behind it
-//! wait too. Blocks become hits for others once the step that computes them has ended.
+//! wait too. Blocks are hits for others as soon as the step begins that computes them.
 //!
 //! Steps that only decode are all alike but for the context, which grows by a token a request. So a run of them is one
 //! jump with a closed form, up to where an answer ends or a request comes.
@@ -12,6 +12,7 @@
 
 mod batch;
 mod constants;
+mod gauges;
 mod step;
 
 use std::cell::RefCell;
@@ -22,9 +23,11 @@ use crate::simulation::{BlockHash, PrefixCache};
 
 use super::Seconds;
 use batch::{Decode, Decodes, Prefill};
+use gauges::Page;
 use step::Step;
 
 pub use constants::{Constants, Profile};
+pub use gauges::Gauges;
 
 /// A cache that one engine has to itself, or that all share where a bound is sought.
 pub type SharedCache = Rc<RefCell<PrefixCache>>;
@@ -81,6 +84,7 @@ pub struct Engine {
     prefills: Vec<Prefill>,
     decodes: Decodes,
     step: Option<Step>,
+    page: Page,
     /// Work of prompts that wait or are begun, by what was cached when it was last looked at.
     pending_work: f64,
     computed_tokens: u64,
@@ -103,6 +107,7 @@ impl Engine {
             prefills: Vec::new(),
             decodes: Decodes::default(),
             step: None,
+            page: Page::default(),
             pending_work: 0.0,
             computed_tokens: 0,
         }
@@ -159,10 +164,9 @@ impl Engine {
         self.prefills.len() + self.decodes.len()
     }
 
-    /// Share of the cache that running requests use, 0 to 1.
-    pub fn kv_usage(&self) -> f64 {
-        let cache = self.cache.borrow();
-        cache.in_use() as f64 / cache.capacity().max(1) as f64
+    /// What its metrics page says at `now`, which is no earlier than anything that it was told.
+    pub fn gauges(&self, now: Seconds) -> Gauges {
+        self.page.at(now)
     }
 
     /// Tokens of prompts computed in steps that have ended.
@@ -214,10 +218,12 @@ impl Engine {
         let (mut prefill_work, mut context) = (0.0, self.decodes.context());
         for prefill in &mut self.prefills {
             budget -= prefill.take(budget);
+            commit(prefill, &self.constants, &self.cache);
         }
         while budget > 0 && self.running() < self.constants.max_sequences {
             let Some(mut prefill) = self.admit() else { break };
             budget -= prefill.take(budget);
+            commit(&mut prefill, &self.constants, &self.cache);
             self.prefills.push(prefill);
         }
         for prefill in self.prefills.iter().filter(|prefill| prefill.chunk > 0) {
@@ -227,7 +233,10 @@ impl Engine {
         let chunks = self.prefills.iter().any(|prefill| prefill.chunk > 0);
         let steps = if chunks { Some(1) } else { self.decodes.steps_to_next_end() };
         let Some(steps) = steps else { return };
-        self.step = Some(Step::new(at, steps, decodes, prefill_work, context, &self.constants));
+        let step = Step::new(at, steps, decodes, prefill_work, context, &self.constants);
+        let gauges = Gauges { waiting: self.waiting(), running: self.running(), kv_usage: self.kv_usage() };
+        self.page.plan(step.first_end(&self.constants), gauges);
+        self.step = Some(step);
     }
 
     /// Admits who has waited longest, if there is room.
@@ -253,9 +262,6 @@ impl Engine {
             self.pending_work -= self.constants.work(prefill.done, prefill.done + prefill.chunk);
             self.computed_tokens += prefill.chunk;
             prefill.done += std::mem::take(&mut prefill.chunk);
-            let computed = usize::try_from(prefill.done / self.constants.block_tokens).unwrap_or(usize::MAX);
-            let computed = &prefill.chain[..computed.min(prefill.chain.len())];
-            self.cache.borrow_mut().commit(&mut prefill.hold, computed);
         }
         if self.prefills.is_empty() && self.waiting.is_empty() {
             // What adding and subtracting left over.
@@ -268,12 +274,25 @@ impl Engine {
             let decode = Decode { request, hold };
             if request.output_tokens > 1 { self.decodes.push(decode) } else { self.finish(decode, tell) }
         }
+        self.page.step_ended(self.running(), self.kv_usage());
+    }
+
+    fn kv_usage(&self) -> f64 {
+        let cache = self.cache.borrow();
+        cache.in_use() as f64 / cache.capacity().max(1) as f64
     }
 
     fn finish(&mut self, Decode { request, hold }: Decode, tell: &mut impl FnMut(Event)) {
         self.cache.borrow_mut().release(hold);
         tell(Event::Finished { request });
     }
+}
+
+/// Lets others hit the blocks that this step fills: a layer writes them before it reads them.
+fn commit(prefill: &mut Prefill, constants: &Constants, cache: &SharedCache) {
+    let filled = usize::try_from((prefill.done + prefill.chunk) / constants.block_tokens).unwrap_or(usize::MAX);
+    let filled = &prefill.chain[..filled.min(prefill.chain.len())];
+    cache.borrow_mut().commit(&mut prefill.hold, filled);
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod simple;
 use crate::model::Now;
 
 use super::Seconds;
-use super::engine::{Engine, Request};
+use super::engine::{Engine, Gauges, Request};
 use super::trace::{Arrival, Survey};
 
 pub use kind::{CacheScope, Kind, Spec, SpecError};
@@ -22,12 +22,8 @@ pub use kind::{CacheScope, Kind, Spec, SpecError};
 /// What a scrape of an engine says.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Said {
-    /// Requests that wait.
-    pub waiting: usize,
-    /// Requests that run.
-    pub running: usize,
-    /// Share of the cache that running requests use, 0 to 1.
-    pub kv_usage: f64,
+    /// Its load.
+    pub gauges: Gauges,
     /// Tokens in a block of the cache.
     pub block_tokens: u64,
     /// Blocks of the cache.

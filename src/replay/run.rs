@@ -17,7 +17,7 @@ use super::policy::{CacheScope, Kind, Policy, Said, Setting};
 use super::trace::{Arrival, Survey, Trace, TraceError};
 use super::{Rate, Seconds};
 
-pub use outcome::{Outcome, Summary};
+pub use outcome::{Outcome, Summary, Ttft};
 
 /// What all replays of one comparison have in common.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct Stage<'a> {
     pub replicas: usize,
     /// Time between two scrapes of one engine; where none is given, each policy's own.
     pub scrape: Option<Duration>,
+    /// Whether requests without a session get that of their conversation, as far as their beginnings tell.
+    pub sessions_by_prefix: bool,
     /// Where all chance comes from.
     pub seed: u64,
     /// The moment at which virtual time begins.
@@ -186,18 +188,16 @@ impl<'a> Replay<'a> {
     fn scrape(&mut self, now: Seconds) {
         for (number, engine) in self.engines.iter().enumerate() {
             let constants = engine.constants();
-            let said = Said {
-                waiting: engine.waiting(),
-                running: engine.running(),
-                kv_usage: engine.kv_usage(),
-                block_tokens: constants.block_tokens,
-                blocks: constants.blocks(),
-            };
+            let gauges = engine.gauges(now);
+            let said = Said { gauges, block_tokens: constants.block_tokens, blocks: constants.blocks() };
             self.policy.scraped(number, &said, now);
         }
     }
 
     fn arrive(&mut self, mut arrival: Arrival, now: Seconds) {
+        if self.stage.sessions_by_prefix && arrival.session.is_none() {
+            arrival.session = Some(arrival.conversation(self.stage.survey.shared.len()).to_string());
+        }
         let Some(number) = self.policy.pick(&arrival, &self.engines, now) else {
             self.outcome.refused();
             return;

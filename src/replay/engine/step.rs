@@ -42,6 +42,11 @@ impl Step {
         }
     }
 
+    /// When the first step of the run ends.
+    pub fn first_end(&self, constants: &Constants) -> Seconds {
+        self.end_of(1, constants)
+    }
+
     /// When it would end if something new came now.
     pub fn soonest_end(mut self, now: Seconds, constants: &Constants) -> Seconds {
         self.end_soon(now, constants);

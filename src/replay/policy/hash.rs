@@ -3,8 +3,6 @@
 //! Where the trace names no session, what tells one conversation from others stands in for it: the first block of
 //! the prompt that is not in all prompts.
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::replay::Seconds;
 use crate::replay::engine::{Engine, Request};
 use crate::replay::trace::Arrival;
@@ -27,16 +25,11 @@ impl SessionHash {
     pub fn new(setting: &Setting<'_>) -> Self {
         Self { in_flight: vec![0; setting.replicas], shared: setting.survey.shared.len() }
     }
-
-    fn key(&self, arrival: &Arrival) -> u64 {
-        let root = arrival.chain.get(self.shared).or(arrival.chain.last()).map(|block| block.0);
-        arrival.session.as_ref().map_or(root.unwrap_or(arrival.number), |session| xxh3_64(session.as_bytes()))
-    }
 }
 
 impl Policy for SessionHash {
     fn pick(&mut self, arrival: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
-        let key = self.key(arrival);
+        let key = arrival.conversation(self.shared);
         let all: u32 = self.in_flight.iter().sum();
         let bound = (LOAD_BOUND * f64::from(all + 1) / engines.len() as f64).ceil();
         let has_room = |engine: &usize| f64::from(self.in_flight[*engine] + 1) <= bound;

@@ -111,9 +111,7 @@ impl Policy for Homing {
                 let parts = [Part::Bytes(&self.token_ids)];
                 pick(Some(Prompt { model: "", salt: "", parts: &parts, unit: Unit::TokenIds, streams: true }))
             }
-            Content::Body(body) => {
-                with_content(Api::Unsaid, body.as_bytes(), false, |content| pick(content.prompt))
-            }
+            Content::Body(body) => with_content(Api::Unsaid, body.as_bytes(), false, |content| pick(content.prompt)),
         };
         let mut picked = picked.ok()?;
         let engine = self.engine(&picked)?;
@@ -147,9 +145,9 @@ impl Policy for Homing {
         let count = |count: usize| Some(u32::try_from(count).unwrap_or(u32::MAX));
         let report = EngineReport {
             engine: Some(EngineKind::Vllm),
-            waiting: count(said.waiting),
-            running: count(said.running),
-            kv_usage: Some(said.kv_usage),
+            waiting: count(said.gauges.waiting),
+            running: count(said.gauges.running),
+            kv_usage: Some(said.gauges.kv_usage),
             block_tokens: Some(said.block_tokens),
             blocks: Some(said.blocks as u64),
             ..EngineReport::default()

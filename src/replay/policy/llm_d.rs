@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 
 use crate::replay::Seconds;
-use crate::replay::engine::Engine;
+use crate::replay::engine::{Engine, Gauges};
 use crate::replay::trace::Arrival;
 use crate::state::{Lane, PrefixIndex, PrefixScratch};
 
@@ -26,7 +26,7 @@ pub struct LlmD {
     lanes: Vec<Arc<Lane>>,
     blocks: usize,
     block_tokens: u64,
-    said: Vec<Said>,
+    said: Vec<Gauges>,
     random: Pcg64Mcg,
     scores: Vec<f64>,
     chain: Vec<u64>,
@@ -42,7 +42,7 @@ impl LlmD {
             lanes: (0u32..).take(replicas).map(|slot| Arc::new(Lane::new(slot))).collect(),
             blocks,
             block_tokens,
-            said: vec![Said::default(); replicas],
+            said: vec![Gauges::default(); replicas],
             random: Pcg64Mcg::seed_from_u64(seed),
             scores: Vec::new(),
             chain: Vec::new(),
@@ -59,7 +59,7 @@ impl Policy for LlmD {
         self.index.depths(&self.chain, &mut self.depths, &mut self.scratch);
         let most = self.said.iter().map(|said| said.waiting).max()?;
         let least = self.said.iter().map(|said| said.waiting).min()?;
-        let score = |(said, depth): (&Said, &u32)| {
+        let score = |(said, depth): (&Gauges, &u32)| {
             let matched = (u64::from(*depth) * self.block_tokens) as f64 / arrival.input_tokens as f64;
             // Where all queues are alike, each is as good as none.
             let queue = if most == least { 1.0 } else { (most - said.waiting) as f64 / (most - least) as f64 };
@@ -74,6 +74,6 @@ impl Policy for LlmD {
     }
 
     fn scraped(&mut self, engine: usize, said: &Said, _: Seconds) {
-        self.said[engine] = *said;
+        self.said[engine] = said.gauges;
     }
 }

@@ -80,6 +80,11 @@ impl Outcome {
         self.too_long
     }
 
+    /// Requests that saw their first token.
+    pub fn served(&self) -> u64 {
+        self.ttft.count()
+    }
+
     /// Requests whose first token came too late or never.
     pub fn misses(&self) -> u64 {
         self.ttft.count() - self.in_time + self.refused
@@ -102,6 +107,8 @@ impl Outcome {
     }
 
     fn attainment(&self) -> f64 {
-        self.in_time as f64 / (self.ttft.count() + self.refused).max(1) as f64
+        let asked = self.ttft.count() + self.refused;
+        // Nobody asked, nobody waited.
+        if asked == 0 { 1.0 } else { self.in_time as f64 / asked as f64 }
     }
 }

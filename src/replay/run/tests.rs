@@ -1,1 +1,122 @@
 use super::*;
+use crate::replay::engine::Profile;
+use crate::replay::fixtures::Conversations;
+use crate::replay::policy::Spec;
+use crate::replay::trace::{Format, MOONCAKE_BLOCK};
+
+/// Half of what they share fits into one cache, and all of it into four.
+const CHATS: Conversations = Conversations { count: 40, turns: 5, turn_blocks: 3, within: 60_000 };
+
+fn constants() -> Constants {
+    Constants { cache_tokens: 200_000, block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() }
+}
+
+fn replay(text: &str, policy: &str, rate: Rate, replicas: usize) -> Outcome {
+    let trace = Trace::text(text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let base = Now::read();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas,
+        scrape: None,
+        sessions_by_prefix: false,
+        seed: 7,
+        base,
+    };
+    let spec: Spec = policy.parse().expect("a policy");
+    run(&stage, &spec.kind, rate, None, &mut |_| {}).expect("readable")
+}
+
+#[test]
+fn the_default_finds_more_in_caches_than_round_robin_and_answers_sooner() {
+    let text = CHATS.text(1);
+    let [default, round_robin] = ["default", "round-robin"].map(|policy| replay(&text, policy, Rate::Times(1.5), 4));
+    let [default, round_robin] = [default.summary(), round_robin.summary()];
+    assert!(default.hit_ratio > 1.5 * round_robin.hit_ratio, "{default:?} {round_robin:?}");
+    assert!(default.ttft_s.mean < 0.7 * round_robin.ttft_s.mean, "{default:?} {round_robin:?}");
+}
+
+#[test]
+fn no_policy_finds_more_than_the_bounds() {
+    let text = CHATS.text(2);
+    let infinite = replay(&text, "infinite-cache", Rate::Times(0.2), 4).summary().hit_ratio;
+    for policy in Spec::names() {
+        let found = replay(&text, policy, Rate::Times(0.2), 4).summary().hit_ratio;
+        assert!(found <= infinite, "{policy}: {found} of {infinite}");
+    }
+}
+
+#[test]
+fn every_policy_serves_everything_and_does_so_again_in_the_same_way() {
+    let text = CHATS.text(3);
+    for policy in Spec::names() {
+        let [first, second] = [(), ()].map(|()| replay(&text, policy, Rate::PerSecond(5.0), 3));
+        assert_eq!(first.served(), 200, "{policy}");
+        assert_eq!(first.summary(), second.summary(), "{policy}");
+    }
+}
+
+#[test]
+fn with_one_engine_all_policies_are_alike() {
+    let text = CHATS.text(4);
+    let expected = replay(&text, "round-robin", Rate::Times(0.5), 1).summary();
+    for policy in Spec::names().filter(|name| *name != "infinite-cache") {
+        assert_eq!(replay(&text, policy, Rate::Times(0.5), 1).summary(), expected, "{policy}");
+    }
+}
+
+#[test]
+fn an_idle_engine_gives_the_first_token_after_a_cold_prefill() {
+    let text = "{\"timestamp\": 0, \"input_length\": 5000, \"output_length\": 10, \"hash_ids\": []}";
+    let summary = replay(text, "default", Rate::Times(1.0), 8).summary();
+    assert!((summary.ttft_s.mean - constants().cold_prefill(5_000)).abs() < 1e-9);
+    assert_eq!((summary.hit_ratio, summary.slo_attainment), (0.0, 1.0));
+}
+
+#[test]
+fn a_request_that_is_longer_than_a_cache_is_left_out_and_said() {
+    let long = "{\"timestamp\": 0, \"input_length\": 300000, \"output_length\": 10, \"hash_ids\": []}\n";
+    for policy in Spec::names() {
+        let outcome = replay(&(long.repeat(3) + &CHATS.text(5)), policy, Rate::Times(1.0), 2);
+        assert_eq!((outcome.left_out(), outcome.served()), (3, 200), "{policy}");
+    }
+}
+
+#[test]
+fn a_hopeless_replay_is_given_up() {
+    let text = CHATS.text(6);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let base = Now::read();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        seed: 7,
+        base,
+    };
+    let outcome = run(&stage, &Kind::RoundRobin, Rate::PerSecond(100.0), Some(20), &mut |_| {}).expect("readable");
+    assert_eq!((outcome.misses(), outcome.meets(0.0)), (21, false));
+    assert!(outcome.served() < 200);
+}
+
+#[test]
+fn a_rate_is_the_mean_over_the_trace_also_where_it_has_no_times() {
+    let line = "{\"timestamp\": 0, \"input_length\": 100, \"output_length\": 1, \"hash_ids\": []}\n";
+    let survey = |text: &str| Trace::text(text, Format::Mooncake).survey().expect("readable");
+    let at = |text: &str, rate| {
+        let pace = Pace::new(&survey(text), rate);
+        let arrivals = Trace::text(text, Format::Mooncake).arrivals().expect("memory");
+        arrivals.map(|arrival| pace.at(&arrival.expect("readable"))).collect::<Vec<_>>()
+    };
+    assert_eq!(at(&line.repeat(3), Rate::PerSecond(4.0)), [0.0, 0.25, 0.5]);
+    assert_eq!(at(&line.repeat(2), Rate::Times(4.0)), [0.0, 0.0]);
+    let timed = line.to_owned() + &line.replace("\"timestamp\": 0", "\"timestamp\": 2000");
+    assert_eq!(at(&timed, Rate::Times(4.0)), [0.0, 0.5]);
+    assert_eq!(at(&timed, Rate::PerSecond(1.0)), [0.0, 1.0]);
+}
