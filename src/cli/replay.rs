@@ -51,7 +51,7 @@ pub struct Args {
     capacity: bool,
 
     /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
 
     /// Requests that name no session get one by the first block of their prompt that is not in all prompts: as if
@@ -95,8 +95,30 @@ enum Output {
 /// # Errors
 /// The trace cannot be read, or nobody reads what is printed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { trace: path, format, mut policies, replicas, rate, capacity, scrape, sessions_by_prefix, .. } = args;
-    let Args { seed, output, engines, .. } = args;
+    let output = args.output;
+    let rows = compare(args)?;
+    let text = match output {
+        Output::Table => report::table(&rows),
+        Output::Json => report::json(&rows)? + "\n",
+    };
+    io::stdout().lock().write_all(text.as_bytes()).context("standard output cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(args: Args) -> anyhow::Result<Vec<Row>> {
+    let Args {
+        trace: path,
+        format,
+        mut policies,
+        replicas,
+        rate,
+        capacity,
+        scrape,
+        sessions_by_prefix,
+        seed,
+        output: _,
+        engines,
+    } = args;
     let format = match format {
         FormatName::Mooncake => Format::Mooncake,
         FormatName::Prompts => Format::Prompts { block_tokens: engines.block_tokens() },
@@ -104,9 +126,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let trace = Trace::file(path.clone(), format);
     let unreadable = || path.display().to_string();
     let survey = trace.survey().with_context(unreadable)?;
-    if scrape.is_some_and(|interval| interval.is_zero()) {
-        anyhow::bail!("--scrape: an engine cannot be asked all the time");
-    }
     if policies.is_empty() {
         policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     }
@@ -124,23 +143,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for spec in &policies {
         let mut told = progress.begin(&spec.name);
-        let (row, outcome) = if capacity {
-            measure_capacity(&stage, spec, &mut told).with_context(unreadable)?
-        } else {
-            measure(&stage, spec, rate, &mut told).with_context(unreadable)?
-        };
+        let measured =
+            if capacity { measure_capacity(&stage, spec, &mut told) } else { measure(&stage, spec, rate, &mut told) };
+        let (row, outcome) = measured.with_context(unreadable)?;
         if outcome.left_out() > 0 {
             progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
         }
         rows.push(row);
     }
     progress.finish();
-    let text = match output {
-        Output::Table => report::table(&rows),
-        Output::Json => report::json(&rows)? + "\n",
-    };
-    io::stdout().lock().write_all(text.as_bytes()).context("standard output cannot be written")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(rows)
 }
 
 fn measure(stage: &Stage<'_>, spec: &Spec, rate: Rate, told: &mut dyn FnMut(f64)) -> anyhow::Result<(Row, Outcome)> {
@@ -163,5 +175,94 @@ fn per_second(rate: Rate, survey: &Survey) -> f64 {
     match rate {
         Rate::PerSecond(rate) => rate,
         Rate::Times(times) => survey.rate().map_or(0.0, |own| own * times),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if interval.is_zero() { Err("an engine cannot be asked all the time".to_owned()) } else { Ok(interval) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("replay").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| cli.args).map_err(|error| error.to_string())
+    }
+
+    fn compared(lines: &str, flags: &str) -> anyhow::Result<Vec<Row>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("trace.jsonl");
+        std::fs::write(&file, lines)?;
+        compare(parse(&format!("{} {flags}", file.display())).map_err(anyhow::Error::msg)?)
+    }
+
+    const PROMPTS: &str = r#"{"timestamp": 0, "session": "a", "prompt": "once upon a time", "max_tokens": 5}
+{"timestamp": 1000, "session": "a", "prompt": "once upon a time there was", "max_tokens": 5}
+"#;
+
+    #[test]
+    fn every_policy_that_was_asked_for_has_a_row_in_their_order() {
+        let rows = compared(PROMPTS, "--format prompts --policy random --policy default --rate 3/s").expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate, row.capacity)).collect();
+        assert_eq!(said, [("random", 3.0, None), ("default", 3.0, None)]);
+    }
+
+    #[test]
+    fn a_rate_may_be_relative_and_a_capacity_is_searched_for_instead() {
+        assert_eq!(compared(PROMPTS, "--format prompts --policy random --rate 2x").expect("readable")[0].rate, 2.0);
+        let rows = compared(PROMPTS, "--format prompts --policy random --capacity").expect("readable");
+        assert_eq!(rows[0].capacity, Some(rows[0].rate));
+        assert!(rows[0].rate > 100.0, "two small requests are nothing");
+        assert!(parse("t --rate 2x --capacity").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_trace_is_said_with_file_line_and_field() {
+        let error = compared(&PROMPTS.replace("1000", "\"soon\""), "--format prompts").expect_err("no time");
+        let said = format!("{error:#}");
+        assert!(said.contains("trace.jsonl: line 2: timestamp: "), "{said}");
+        let missing = compare(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
+        assert!(format!("{missing:#}").starts_with("/nowhere/trace.jsonl: "), "{missing:#}");
+    }
+
+    #[test]
+    fn every_constant_of_the_engines_can_be_set() {
+        let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
+                     --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
+        let engines = parse(flags).expect("flags").engines;
+        assert_eq!(engines.block_tokens(), 8);
+        let constants = engines.constants(8);
+        assert_eq!((constants.cache_tokens, constants.step_tokens, constants.max_sequences), (1_000, 64, 3));
+        assert_eq!((constants.tokens_per_second, constants.base_step), (10.0, 0.005));
+        assert!((constants.kv_read - 7e-9).abs() < 1e-15);
+        assert_eq!(constants.attention_tokens, 100.0);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_on_the_command_line() {
+        for flags in [
+            "--rate 0x",
+            "--replicas 0",
+            "--scrape 0s",
+            "--policy fastest",
+            "--policy a=/nowhere",
+            "--profile gpu",
+            "--tokens-per-second 0",
+            "--kv-read -1",
+            "--cache-tokens 0",
+            "--format csv",
+        ] {
+            assert!(parse(&format!("t {flags}")).is_err(), "{flags}");
+        }
     }
 }

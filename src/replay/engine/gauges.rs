@@ -1,8 +1,7 @@
 //! What an engine's metrics page says, and when it begins to say it.
 //!
-//! An engine writes its page once a step, at the end of it, and counts there who waited and ran when the step was
-//! planned. So a request is on the page up to two steps after it came: with long prompts that is half a second, however
-//! often somebody looks.
+//! An engine writes its page at the end of each step. So a request is on it up to a step after it came: with long
+//! prompts that is 0.2 s, however often somebody looks.
 
 use crate::replay::Seconds;
 
@@ -21,7 +20,7 @@ pub struct Gauges {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Page {
     shown: Gauges,
-    /// What the step under way, or the first of a run, will show at its end.
+    /// What the first step of the run under way shows from its end on; those after it show the same.
     planned: Option<(Seconds, Gauges)>,
 }
 
@@ -31,11 +30,10 @@ impl Page {
         self.planned = Some((ends, gauges));
     }
 
-    /// The step, or all of the run, has ended: of those that ran, these are left.
-    pub fn step_ended(&mut self, running: usize, kv_usage: f64) {
-        if let Some((_, planned)) = self.planned.take() {
-            self.shown = Gauges { running, kv_usage, ..planned };
-        }
+    /// The step, or all of the run, has ended: this is what it left.
+    pub fn step_ended(&mut self, gauges: Gauges) {
+        self.planned = None;
+        self.shown = gauges;
     }
 
     /// What it says now.

@@ -157,7 +157,8 @@ proptest! {
             let shape = |input| Shape { gap: 0.0, family: 0, shared: 0, input, output: 1 };
             first_tokens(&play(&[shape(ahead), shape(own)], None, |_| {}))[1].0
         };
-        prop_assert!(ttft(ahead + more) >= ttft(ahead) - 1e-9);
+        // Chunks that end elsewhere read a little less or more of the context.
+        prop_assert!(ttft(ahead + more) >= ttft(ahead) - 1e-4);
     }
 
     #[test]
@@ -216,7 +217,7 @@ fn who_finds_no_room_waits_and_so_does_everybody_behind() {
 }
 
 #[test]
-fn a_request_is_on_the_metrics_page_once_the_step_has_ended_for_which_it_was_seen() {
+fn a_request_is_on_the_metrics_page_once_the_step_has_ended_in_which_it_came() {
     let mut engine = Engine::with_own_cache(SMALL);
     let shape = Shape { gap: 0.0, family: 0, shared: 0, input: 64 * 3, output: 1 };
     let gauges = |engine: &Engine, now| (engine.gauges(now).waiting, engine.gauges(now).running);
@@ -226,7 +227,7 @@ fn a_request_is_on_the_metrics_page_once_the_step_has_ended_for_which_it_was_see
     assert_eq!(gauges(&engine, 0.0), (0, 0));
     let first = engine.next_event().expect("under way");
     engine.advance(|_| {});
-    assert_eq!(gauges(&engine, first), (0, 1), "the second came after the first step was planned");
+    assert_eq!(gauges(&engine, first), (1, 1));
     let second = engine.next_event().expect("under way");
     engine.advance(|_| {});
     assert_eq!(gauges(&engine, second), (1, 1));

@@ -59,8 +59,11 @@ pub enum Kind {
     InfiniteCache,
 }
 
-/// Names of the policies that need no file.
-const NAMED: [(&str, fn() -> Kind); 9] = [
+/// A policy that needs no file: its name, and what makes it.
+type Named = (&'static str, fn() -> Kind);
+
+/// All of these.
+const NAMED: [Named; 9] = [
     ("default", || Kind::Homing(Box::default())),
     ("round-robin", || Kind::RoundRobin),
     ("random", || Kind::Random),

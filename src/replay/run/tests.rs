@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::PickerConfig;
 use crate::replay::engine::Profile;
 use crate::replay::fixtures::Conversations;
 use crate::replay::policy::Spec;
@@ -119,4 +120,65 @@ fn a_rate_is_the_mean_over_the_trace_also_where_it_has_no_times() {
     let timed = line.to_owned() + &line.replace("\"timestamp\": 0", "\"timestamp\": 2000");
     assert_eq!(at(&timed, Rate::Times(4.0)), [0.0, 0.5]);
     assert_eq!(at(&timed, Rate::PerSecond(1.0)), [0.0, 1.0]);
+}
+
+/// Conversations of texts: each turn has all before it.
+fn chats() -> String {
+    let line = |turn: u64, chat: u64| {
+        let asked: Vec<String> = (0..=turn)
+            .map(|turn| {
+                let content = format!("chat {chat}, question {turn}. ").repeat(300);
+                format!(r#"{{"role": "user", "content": "{content}"}}"#)
+            })
+            .collect();
+        let at = turn * 20_000 + chat * 600;
+        let messages = asked.join(", ");
+        format!("{{\"timestamp\": {at}, \"session\": \"{chat}\", \"max_tokens\": 50, \"messages\": [{messages}]}}\n")
+    };
+    (0..4).flat_map(|turn| (0..30).map(move |chat| line(turn, chat))).collect()
+}
+
+#[test]
+fn prompts_of_ones_own_logs_are_routed_by_what_they_say() {
+    let trace = Trace::text(&chats(), Format::Prompts { block_tokens: 16 });
+    let survey = trace.survey().expect("readable");
+    let constants = Profile::Dense70b.constants();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants,
+        replicas: 4,
+        scrape: None,
+        sessions_by_prefix: false,
+        seed: 7,
+        base: Now::read(),
+    };
+    let [default, random, infinite] = ["default", "random", "infinite-cache"].map(|policy| {
+        let spec: Spec = policy.parse().expect("a policy");
+        run(&stage, &spec.kind, Rate::Times(1.0), None, &mut |_| {}).expect("readable").summary().hit_ratio
+    });
+    assert!(default > 0.95 * infinite && random < 0.6 * infinite, "{default} {random} {infinite}");
+}
+
+#[test]
+fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
+    let mut config = PickerConfig::default();
+    config.limits.waiting_tokens_per_endpoint = Some(1);
+    let text = CHATS.text(8);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 2,
+        scrape: None,
+        sessions_by_prefix: true,
+        seed: 7,
+        base: Now::read(),
+    };
+    let kind = Kind::Homing(Box::new(config));
+    let outcome = run(&stage, &kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable");
+    assert!(outcome.served() < 200 && outcome.misses() >= 200 - outcome.served());
+    assert!(outcome.summary().ttft_s.p99 < 2.0, "who was let in did not wait");
 }
