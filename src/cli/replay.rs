@@ -41,6 +41,13 @@ pub struct Args {
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
 
+    /// How many pickers there are; several share nothing, and requests reach any of them. A list compares.
+    #[arg(
+        long, default_value = "1", value_name = "N[,N]", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pickers: Vec<u16>,
+
     /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average.
     #[arg(long, default_value = "1x", value_name = "RATE")]
     rate: Rate,
@@ -111,6 +118,7 @@ fn compare(args: Args) -> anyhow::Result<Vec<Row>> {
         format,
         mut policies,
         replicas,
+        pickers,
         rate,
         capacity,
         scrape,
@@ -134,22 +142,25 @@ fn compare(args: Args) -> anyhow::Result<Vec<Row>> {
         survey: &survey,
         constants: engines.constants(trace.block_tokens()),
         replicas: usize::from(replicas),
+        pickers: 1,
         scrape,
         sessions_by_prefix,
         seed,
         base: Now::read(),
     };
-    let mut progress = Progress::new(policies.len());
+    let compared: Vec<_> = policies.iter().flat_map(|spec| pickers.iter().map(move |count| (spec, *count))).collect();
+    let mut progress = Progress::new(compared.len());
     let mut rows = Vec::new();
-    for spec in &policies {
+    for (spec, pickers) in compared {
         let mut told = progress.begin(&spec.name);
+        let stage = Stage { pickers: usize::from(pickers), ..stage };
         let measured =
             if capacity { measure_capacity(&stage, spec, &mut told) } else { measure(&stage, spec, rate, &mut told) };
         let (row, outcome) = measured.with_context(unreadable)?;
         if outcome.left_out() > 0 {
             progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
         }
-        rows.push(row);
+        rows.push(Row { pickers: u32::from(pickers), ..row });
     }
     progress.finish();
     Ok(rows)
@@ -215,6 +226,15 @@ mod tests {
         let rows = compared(PROMPTS, "--format prompts --policy random --policy default --rate 3/s").expect("readable");
         let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate, row.capacity)).collect();
         assert_eq!(said, [("random", 3.0, None), ("default", 3.0, None)]);
+    }
+
+    #[test]
+    fn every_number_of_pickers_that_was_asked_for_has_a_row_for_each_policy() {
+        let flags = "--format prompts --policy random --policy llm-d --pickers 1,3";
+        let rows = compared(PROMPTS, flags).expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers)).collect();
+        assert_eq!(said, [("random", 1), ("random", 3), ("llm-d", 1), ("llm-d", 3)]);
+        assert!(report::table(&rows).contains("random x 3"), "{}", report::table(&rows));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod homing;
 mod kind;
 mod llm_d;
 mod oracle;
+mod several;
 mod simple;
 
 use crate::model::Now;
@@ -18,6 +19,7 @@ use super::engine::{Engine, Gauges, Request};
 use super::trace::{Arrival, Survey};
 
 pub use kind::{CacheScope, Kind, Spec, SpecError};
+pub use several::Several;
 
 /// What a scrape of an engine says.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

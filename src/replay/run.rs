@@ -13,7 +13,7 @@ use crate::model::Now;
 use crate::simulation::PrefixCache;
 
 use super::engine::{Constants, Engine, Event, Job, Request};
-use super::policy::{CacheScope, Kind, Policy, Said, Setting};
+use super::policy::{CacheScope, Kind, Policy, Said, Setting, Several};
 use super::trace::{Arrival, Survey, Trace, TraceError};
 use super::{Rate, Seconds};
 
@@ -30,6 +30,8 @@ pub struct Stage<'a> {
     pub constants: Constants,
     /// How many engines; at least 1.
     pub replicas: usize,
+    /// How many pickers, which share nothing; at least 1.
+    pub pickers: usize,
     /// Time between two scrapes of one engine; where none is given, each policy's own.
     pub scrape: Option<Duration>,
     /// Whether requests without a session get that of their conversation, as far as their beginnings tell.
@@ -145,7 +147,11 @@ impl<'a> Replay<'a> {
         };
         Self {
             stage,
-            policy: kind.build(&setting),
+            policy: if stage.pickers == 1 {
+                kind.build(&setting)
+            } else {
+                Box::new(Several::new(kind, stage.pickers, &setting))
+            },
             engines: (0..replicas).map(|_| engine()).collect(),
             events: vec![Seconds::INFINITY; replicas],
             scope,

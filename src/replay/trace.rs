@@ -97,6 +97,9 @@ pub enum TraceError {
         /// The field and what is wrong with it.
         what: String,
     },
+    /// A pipe or a folder.
+    #[error("it is no plain file, and a trace is read more than once")]
+    NoFile,
     /// There is nothing in it.
     #[error("there is no request in it")]
     Empty,
@@ -148,7 +151,13 @@ impl Trace {
 
     fn lines(&self) -> Result<Lines, TraceError> {
         let reader: Box<dyn BufRead> = match &self.source {
-            Source::File(path) => Box::new(BufReader::with_capacity(1 << 18, File::open(path)?)),
+            Source::File(path) => {
+                let file = File::open(path)?;
+                if !file.metadata()?.is_file() {
+                    return Err(TraceError::NoFile);
+                }
+                Box::new(BufReader::with_capacity(1 << 18, file))
+            }
             Source::Memory(text) => Box::new(Cursor::new(Arc::clone(text))),
         };
         Ok(Lines::new(reader, self.format))

@@ -157,8 +157,8 @@ proptest! {
             let shape = |input| Shape { gap: 0.0, family: 0, shared: 0, input, output: 1 };
             first_tokens(&play(&[shape(ahead), shape(own)], None, |_| {}))[1].0
         };
-        // Chunks that end elsewhere read a little less or more of the context.
-        prop_assert!(ttft(ahead + more) >= ttft(ahead) - 1e-4);
+        // But for what the last step, which is not full, does beside reading the weights.
+        prop_assert!(ttft(ahead + more) >= ttft(ahead) - SMALL.base_step);
     }
 
     #[test]

@@ -21,6 +21,7 @@ fn replay(text: &str, policy: &str, rate: Rate, replicas: usize) -> Outcome {
         survey: &survey,
         constants: constants(),
         replicas,
+        pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
         seed: 7,
@@ -96,6 +97,7 @@ fn a_hopeless_replay_is_given_up() {
         survey: &survey,
         constants: constants(),
         replicas: 1,
+        pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
         seed: 7,
@@ -148,6 +150,7 @@ fn prompts_of_ones_own_logs_are_routed_by_what_they_say() {
         survey: &survey,
         constants,
         replicas: 4,
+        pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
         seed: 7,
@@ -172,6 +175,7 @@ fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
         survey: &survey,
         constants: constants(),
         replicas: 2,
+        pickers: 1,
         scrape: None,
         sessions_by_prefix: true,
         seed: 7,
@@ -181,4 +185,29 @@ fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
     let outcome = run(&stage, &kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable");
     assert!(outcome.served() < 200 && outcome.misses() >= 200 - outcome.served());
     assert!(outcome.summary().ttft_s.p99 < 2.0, "who was let in did not wait");
+}
+
+#[test]
+fn pickers_that_share_nothing_find_less_and_serve_everything_all_the_same() {
+    let text = CHATS.text(9);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        seed: 7,
+        base: Now::read(),
+    };
+    let kind = Kind::Homing(Box::default());
+    let [one, four] = [1, 4].map(|pickers| {
+        let outcome = run(&Stage { pickers, ..stage }, &kind, Rate::Times(1.5), None, &mut |_| {}).expect("readable");
+        assert_eq!(outcome.served(), 200);
+        outcome.summary()
+    });
+    assert!(four.hit_ratio < one.hit_ratio && four.ttft_s.mean > one.ttft_s.mean, "{one:?} {four:?}");
 }
