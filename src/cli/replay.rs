@@ -33,7 +33,10 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     format: FormatName,
 
-    /// What to compare: a policy's name, or NAME=FILE for Homing with that configuration; may be repeated.
+    /// What to compare; may be repeated. NAME=FILE is Homing with the configuration in that file, `default` Homing with
+    /// the defaults. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
+    /// (its scorers as read, weights 3, 2, 2), `greedy-ttft` (knows everything), `pooled-cache` and `infinite-cache`
+    /// (bounds).
     #[arg(long = "policy", value_name = "NAME[=FILE]")]
     policies: Vec<Spec>,
 
@@ -266,6 +269,12 @@ mod tests {
         assert_eq!((constants.tokens_per_second, constants.base_step), (10.0, 0.005));
         assert!((constants.kv_read - 7e-9).abs() < 1e-15);
         assert_eq!(constants.attention_tokens, 100.0);
+    }
+
+    #[test]
+    fn the_help_names_every_policy() {
+        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
+        assert!(Spec::names().all(|name| help.contains(name)), "{help}");
     }
 
     #[test]
