@@ -4,7 +4,7 @@
 //!   trace    a file, read as a stream -> Arrival          engine   what an engine does, step by step
 //!   policy   Homing itself (`pick::Picker`), and what it is compared with
 //!   run      one event loop: arrivals, steps, scrapes -> Outcome
-//!   capacity the highest rate that still meets the objective -> report
+//!   capacity the highest rate that still meets the objective -> report, and page with its charts
 //! ```
 //!
 //! [`run`](run::run) and [`capacity`](capacity::capacity) are the entries; `homing replay` calls them. The picker is
@@ -15,6 +15,7 @@ pub mod capacity;
 pub mod engine;
 #[cfg(test)]
 mod fixtures;
+pub mod page;
 pub mod policy;
 mod rate;
 pub mod report;

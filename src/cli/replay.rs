@@ -1,27 +1,24 @@
 //! `homing replay`: what a policy would have done to a trace, on simulated engines in virtual time.
 
+mod compare;
 mod engines;
 mod progress;
 
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::model::Now;
+use crate::replay::Rate;
+use crate::replay::page::{self, Page};
 use crate::replay::policy::Spec;
-use crate::replay::report::{self, Row};
-use crate::replay::run::{Outcome, Stage, run as replay};
-use crate::replay::trace::{Format, Survey, Trace};
-use crate::replay::{Rate, capacity};
+use crate::replay::report;
 
-use engines::Engines;
-use progress::Progress;
-
-/// What is compared where nothing is said.
-const POLICIES: [&str; 4] = ["default", "round-robin", "llm-d", "pooled-cache"];
+use compare::Comparison;
+use engines::{Engines, above_zero};
 
 /// Replays a trace of requests against simulated engines, and compares who picks.
 #[derive(Debug, clap::Args)]
@@ -51,13 +48,14 @@ pub struct Args {
     )]
     pickers: Vec<u16>,
 
-    /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average.
-    #[arg(long, default_value = "1x", value_name = "RATE")]
-    rate: Rate,
+    /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average. May be
+    /// repeated.
+    #[arg(long = "rate", default_value = "1x", value_name = "RATE")]
+    rates: Vec<Rate>,
 
     /// Search for the highest rate at which 90 % of the requests see their first token within 1 s + 2 x the time that
     /// their prompt takes on an idle engine with an empty cache.
-    #[arg(long, conflicts_with = "rate")]
+    #[arg(long, conflicts_with = "rates")]
     capacity: bool,
 
     /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
@@ -76,6 +74,19 @@ pub struct Args {
     /// How the outcome is written.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+
+    /// Writes a page with charts, `index.html`, into this folder: time to first token against rate (of every `--rate`,
+    /// or of what the search for the capacity replayed to the end), hits against cache size, and load over time.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// The sizes of caches for the page, as multiples of that of `--profile` or `--cache-tokens`. Each takes a replay
+    /// of each policy, at the first `--rate` or at the policy's own capacity; `1` alone takes none.
+    #[arg(
+        long, requires = "report", default_value = "0.25,0.5,1,2,4", value_name = "N[,N]", value_delimiter = ',',
+        value_parser = above_zero
+    )]
+    report_caches: Vec<f64>,
 
     #[command(flatten)]
     engines: Engines,
@@ -103,10 +114,13 @@ enum Output {
 /// Replays a trace.
 ///
 /// # Errors
-/// The trace cannot be read, or nobody reads what is printed.
+/// The trace cannot be read, the page cannot be written, or nobody reads what is printed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let output = args.output;
-    let rows = compare(args)?;
+    let (output, report) = (args.output, args.report.clone());
+    let Comparison { rows, page } = compare::compare(args)?;
+    if let Some(folder) = report {
+        write(&page, &folder).with_context(|| folder.display().to_string())?;
+    }
     let text = match output {
         Output::Table => report::table(&rows),
         Output::Json => report::json(&rows)? + "\n",
@@ -115,81 +129,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(args: Args) -> anyhow::Result<Vec<Row>> {
-    let Args {
-        trace: path,
-        format,
-        mut policies,
-        replicas,
-        pickers,
-        rate,
-        capacity,
-        scrape,
-        sessions_by_prefix,
-        seed,
-        output: _,
-        engines,
-    } = args;
-    let format = match format {
-        FormatName::Mooncake => Format::Mooncake,
-        FormatName::Prompts => Format::Prompts { block_tokens: engines.block_tokens() },
-    };
-    let trace = Trace::file(path.clone(), format);
-    let unreadable = || path.display().to_string();
-    let survey = trace.survey().with_context(unreadable)?;
-    if policies.is_empty() {
-        policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-    }
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: engines.constants(trace.block_tokens()),
-        replicas: usize::from(replicas),
-        pickers: 1,
-        scrape,
-        sessions_by_prefix,
-        seed,
-        base: Now::read(),
-    };
-    let compared: Vec<_> = policies.iter().flat_map(|spec| pickers.iter().map(move |count| (spec, *count))).collect();
-    let mut progress = Progress::new(compared.len());
-    let mut rows = Vec::new();
-    for (spec, pickers) in compared {
-        let mut told = progress.begin(&spec.name);
-        let stage = Stage { pickers: usize::from(pickers), ..stage };
-        let measured =
-            if capacity { measure_capacity(&stage, spec, &mut told) } else { measure(&stage, spec, rate, &mut told) };
-        let (row, outcome) = measured.with_context(unreadable)?;
-        if outcome.left_out() > 0 {
-            progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
-        }
-        rows.push(Row { pickers: u32::from(pickers), ..row });
-    }
-    progress.finish();
-    Ok(rows)
-}
-
-fn measure(stage: &Stage<'_>, spec: &Spec, rate: Rate, told: &mut dyn FnMut(f64)) -> anyhow::Result<(Row, Outcome)> {
-    let requests = stage.survey.requests as f64;
-    let outcome = replay(stage, &spec.kind, rate, None, &mut |arrived| told(arrived as f64 / requests))?;
-    Ok((row(spec, None, per_second(rate, stage.survey), &outcome), outcome))
-}
-
-fn measure_capacity(stage: &Stage<'_>, spec: &Spec, told: &mut dyn FnMut(f64)) -> anyhow::Result<(Row, Outcome)> {
-    let found = capacity::capacity(stage, &spec.kind, told)?;
-    Ok((row(spec, Some(found.rate), found.rate, &found.outcome), found.outcome))
-}
-
-fn row(spec: &Spec, capacity: Option<f64>, rate: f64, outcome: &Outcome) -> Row {
-    Row { policy: spec.name.clone(), pickers: 1, share_every: None, capacity, rate, summary: outcome.summary() }
-}
-
-/// Requests in a second; 0 where a trace without times is replayed at its own rate, which is all at once.
-fn per_second(rate: Rate, survey: &Survey) -> f64 {
-    match rate {
-        Rate::PerSecond(rate) => rate,
-        Rate::Times(times) => survey.rate().map_or(0.0, |own| own * times),
-    }
+fn write(page: &Page, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join("index.html");
+    fs::write(&file, page::html(page))?;
+    eprintln!("{}", file.display());
+    Ok(())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -200,6 +145,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::report::Row;
     use clap::Parser;
 
     #[derive(Debug, Parser)]
@@ -217,7 +163,8 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("trace.jsonl");
         std::fs::write(&file, lines)?;
-        compare(parse(&format!("{} {flags}", file.display())).map_err(anyhow::Error::msg)?)
+        let args = parse(&format!("{} {flags}", file.display())).map_err(anyhow::Error::msg)?;
+        Ok(compare::compare(args)?.rows)
     }
 
     const PROMPTS: &str = r#"{"timestamp": 0, "session": "a", "prompt": "once upon a time", "max_tokens": 5}
@@ -250,11 +197,34 @@ mod tests {
     }
 
     #[test]
+    fn several_rates_are_rows_of_each_policy_in_their_order() {
+        let flags = "--format prompts --policy random --policy default --rate 3/s --rate 2/s";
+        let rows = compared(PROMPTS, flags).expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate)).collect();
+        assert_eq!(said, [("random", 3.0), ("random", 2.0), ("default", 3.0), ("default", 2.0)]);
+    }
+
+    #[test]
+    fn the_page_is_written_with_every_cache_that_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (trace, report) = (folder.path().join("trace.jsonl"), folder.path().join("new/report"));
+        fs::write(&trace, PROMPTS).expect("written");
+        let flags = "--format prompts --policy random --rate 3/s --rate 2/s --cache-tokens 1000 --output json";
+        let line = format!("{} {flags} --report {} --report-caches 0.5,1,3", trace.display(), report.display());
+        run(parse(&line).expect("flags")).expect("written");
+        let page = fs::read_to_string(report.join("index.html")).expect("a page");
+        for said in ["<td>500</td>", "<td>1000</td>", "<td>3000</td>", "<td>3.00/s</td>", "<td>2.00/s</td>"] {
+            assert_eq!(page.matches(said).count(), 1, "{said}");
+        }
+        assert!(parse("t --report-caches 2").is_err(), "without a page");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_trace_is_said_with_file_line_and_field() {
         let error = compared(&PROMPTS.replace("1000", "\"soon\""), "--format prompts").expect_err("no time");
         let said = format!("{error:#}");
         assert!(said.contains("trace.jsonl: line 2: timestamp: "), "{said}");
-        let missing = compare(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
+        let missing = run(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
         assert!(format!("{missing:#}").starts_with("/nowhere/trace.jsonl: "), "{missing:#}");
     }
 

@@ -2,7 +2,7 @@
 
 use super::Rate;
 use super::policy::Kind;
-use super::run::{Outcome, Stage, run};
+use super::run::{Outcome, Stage, Summary, run};
 use super::trace::TraceError;
 
 /// So many of the requests shall see their first token in time.
@@ -23,6 +23,8 @@ pub struct Capacity {
     pub rate: f64,
     /// At that rate.
     pub outcome: Outcome,
+    /// Every rate that was replayed to its end, and what came of it. Those that missed the objective were not.
+    pub tried: Vec<(f64, Summary)>,
 }
 
 /// Finds the capacity of `kind`. `progress` is told which share of the search is done, 0 to 1, and when one of its
@@ -49,8 +51,11 @@ pub fn capacity(stage: &Stage<'_>, kind: &Kind, progress: &mut dyn FnMut(f64)) -
     }
     progress(1.0);
     match bracket.met {
-        Some((rate, outcome)) => Ok(Capacity { rate, outcome }),
-        None => Ok(Capacity { rate: 0.0, outcome: run(stage, kind, Rate::PerSecond(rate), None, &mut |_| {})? }),
+        Some((rate, outcome)) => Ok(Capacity { rate, outcome, tried: bracket.whole }),
+        None => {
+            let outcome = run(stage, kind, Rate::PerSecond(rate), None, &mut |_| {})?;
+            Ok(Capacity { rate: 0.0, tried: vec![(rate, outcome.summary())], outcome })
+        }
     }
 }
 
@@ -65,13 +70,19 @@ fn cold_rate(stage: &Stage<'_>) -> f64 {
 struct Bracket {
     met: Option<(f64, Outcome)>,
     missed: Option<f64>,
+    whole: Vec<(f64, Summary)>,
     tries: u32,
 }
 
 impl Bracket {
     fn tried(&mut self, rate: f64, outcome: Outcome) {
         self.tries += 1;
-        if outcome.meets(SHARE) { self.met = Some((rate, outcome)) } else { self.missed = Some(rate) }
+        if outcome.meets(SHARE) {
+            self.whole.push((rate, outcome.summary()));
+            self.met = Some((rate, outcome));
+        } else {
+            self.missed = Some(rate);
+        }
     }
 
     /// What to try next; nothing where the two are close enough.

@@ -23,6 +23,16 @@ pub struct Row {
     pub summary: Summary,
 }
 
+impl Row {
+    /// The policy's name, and how many pickers it had where they are several.
+    pub fn name(&self) -> String {
+        match self.pickers {
+            1 => self.policy.clone(),
+            pickers => format!("{} x {pickers}", self.policy),
+        }
+    }
+}
+
 /// The rows as JSON: an array of objects.
 ///
 /// # Errors
@@ -34,11 +44,7 @@ pub fn json(rows: &[Row]) -> serde_json::Result<String> {
 /// The rows as a table.
 pub fn table(rows: &[Row]) -> String {
     let with_capacity = rows.iter().any(|row| row.capacity.is_some());
-    let name = |row: &Row| match row.pickers {
-        1 => row.policy.clone(),
-        pickers => format!("{} x {pickers}", row.policy),
-    };
-    let widest = rows.iter().map(|row| name(row).chars().count()).chain([6]).max().unwrap_or(6);
+    let widest = rows.iter().map(|row| row.name().chars().count()).chain([6]).max().unwrap_or(6);
     let rate = if with_capacity { "capacity" } else { "rate" };
     let mut table = format!(
         "{:widest$}  {rate:>10}  {:>6}  {:>9}  {:>8}  {:>8}  {:>8}  {:>8}\n",
@@ -46,7 +52,7 @@ pub fn table(rows: &[Row]) -> String {
     );
     for row in rows {
         let Row { policy: _, rate, capacity, summary, pickers: _, share_every: _ } = row;
-        let policy = name(row);
+        let policy = row.name();
         let Summary { hit_ratio, ttft_s, slo_attainment } = summary;
         let [hits, in_time] = [hit_ratio, slo_attainment].map(|share| format!("{:.1} %", share * 100.0));
         let rate = format!("{:.2}/s", capacity.unwrap_or(*rate));

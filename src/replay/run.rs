@@ -3,6 +3,7 @@
 //! At one moment engines come first, then scrapes, then arrivals: what ends is seen by what begins.
 
 mod histogram;
+mod load;
 mod outcome;
 
 use std::cell::RefCell;
@@ -17,6 +18,7 @@ use super::policy::{CacheScope, Kind, Policy, Said, Setting, Several};
 use super::trace::{Arrival, Survey, Trace, TraceError};
 use super::{Rate, Seconds};
 
+pub use load::Load;
 pub use outcome::{Outcome, Summary, Ttft};
 
 /// What all replays of one comparison have in common.
@@ -188,7 +190,14 @@ impl<'a> Replay<'a> {
             self.events.clear();
             self.events.extend(self.engines.iter().map(next_event));
         }
-        self.events[number] = next_event(&self.engines[number]);
+        self.look_at(number, now);
+    }
+
+    /// Takes down when an engine has something to tell next, and what it has to do.
+    fn look_at(&mut self, number: usize, now: Seconds) {
+        let engine = &self.engines[number];
+        self.events[number] = next_event(engine);
+        self.outcome.load_of(number, engine.running() + engine.waiting(), now);
     }
 
     fn scrape(&mut self, now: Seconds) {
@@ -215,7 +224,7 @@ impl<'a> Replay<'a> {
             self.policy.rejected(&arrival, number, now);
             self.outcome.too_long();
         }
-        self.events[number] = next_event(&self.engines[number]);
+        self.look_at(number, now);
     }
 }
 

@@ -75,7 +75,11 @@ fn profile(name: &str) -> Result<Profile, String> {
     found.ok_or_else(|| format!("there are {}", names()))
 }
 
-fn above_zero(text: &str) -> Result<f64, String> {
+/// A number that is above 0.
+///
+/// # Errors
+/// Says what else it is.
+pub fn above_zero(text: &str) -> Result<f64, String> {
     not_negative(text).and_then(|number| if number > 0.0 { Ok(number) } else { Err("must be above 0".to_owned()) })
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::replay::Seconds;
 use crate::replay::engine::{Constants, Request};
 
+use super::Load;
 use super::histogram::Histogram;
 
 /// A first token is in time within this ...
@@ -23,6 +24,7 @@ pub struct Outcome {
     too_long: u64,
     /// Whether the replay was ended early.
     gave_up: bool,
+    load: Load,
 }
 
 /// An outcome in a few numbers.
@@ -70,6 +72,11 @@ impl Outcome {
         self.too_long += 1;
     }
 
+    /// An engine has so many requests from now on.
+    pub(super) fn load_of(&mut self, engine: usize, in_flight: usize, now: Seconds) {
+        self.load.set(engine, in_flight, now);
+    }
+
     /// Ends it early.
     pub(super) fn give_up(&mut self) {
         self.gave_up = true;
@@ -88,6 +95,11 @@ impl Outcome {
     /// Requests whose first token came too late or never.
     pub fn misses(&self) -> u64 {
         self.ttft.count() - self.in_time + self.refused
+    }
+
+    /// The engines' load over time.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Whether `share` of the requests were in time, and nothing was ended early.
