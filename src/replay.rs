@@ -3,6 +3,7 @@
 //! ```text
 //!   trace    a file, read as a stream -> Arrival          engine   what an engine does, step by step
 //!   policy   Homing itself (`pick::Picker`), and what it is compared with
+//!   change   replicas that fail, leave and join
 //!   run      one event loop: arrivals, steps, scrapes -> Outcome
 //!   capacity the highest rate that still meets the objective -> report, and page with its charts
 //! ```
@@ -12,6 +13,7 @@
 //! from a seed, so the same command gives the same numbers.
 
 pub mod capacity;
+pub mod change;
 pub mod engine;
 #[cfg(test)]
 mod fixtures;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::replay::Rate;
+use crate::replay::change::Change;
 use crate::replay::page::{self, Page};
 use crate::replay::policy::Spec;
 use crate::replay::report;
@@ -66,6 +67,13 @@ pub struct Args {
     /// clients sent their sessions' ids.
     #[arg(long)]
     sessions_by_prefix: bool,
+
+    /// What happens to a replica, at a time of the replay; may be repeated. `30s:fail:r3`: it dies, all that it had
+    /// fails, and it leaves the pool a second later; until then it refuses connections, and nobody tries again.
+    /// `30s:remove:r3`: it leaves the pool and ends what it has. `60s:add:2`: two with empty caches join, with the next
+    /// numbers. The first replica is `r0`. A bound's cache keeps its size.
+    #[arg(long = "event", value_name = "TIME:WHAT:WHOM")]
+    changes: Vec<Change>,
 
     /// Where all chance comes from: the same seed gives the same numbers.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
@@ -229,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_a_replica_that_is_not_there_is_refused() {
+        let flags = "--format prompts --policy random --replicas 2 --event 1s:add:1 --event";
+        assert!(compared(PROMPTS, &format!("{flags} 2s:fail:r2")).is_ok());
+        let error = compared(PROMPTS, &format!("{flags} 2s:fail:r3")).expect_err("nobody");
+        assert_eq!(error.to_string(), "--event: there is no replica r3 after 2 s");
+    }
+
+    #[test]
     fn every_constant_of_the_engines_can_be_set() {
         let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
                      --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
@@ -260,6 +276,7 @@ mod tests {
             "--kv-read -1",
             "--cache-tokens 0",
             "--format csv",
+            "--event 30s:stop:r1",
         ] {
             assert!(parse(&format!("t {flags}")).is_err(), "{flags}");
         }

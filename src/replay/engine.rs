@@ -23,7 +23,7 @@ use std::rc::Rc;
 use crate::simulation::{BlockHash, PrefixCache};
 
 use super::Seconds;
-use batch::{Decodes, Prefill};
+use batch::{Decode, Decodes, Prefill};
 use gauges::Page;
 use step::Step;
 
@@ -141,6 +141,23 @@ impl Engine {
             Some(step) => step.end_soon(now, &self.constants),
             None => self.begin_step(now),
         }
+    }
+
+    /// Ends everything at once and without an answer. Returns whose requests it had, and whether they had seen their
+    /// first token; what they held in the cache is free.
+    pub fn fail(&mut self) -> Vec<(Request, bool)> {
+        let mut lost: Vec<_> = self.waiting.drain(..).map(|waiting| (waiting.job.request, false)).collect();
+        let mut cache = self.cache.borrow_mut();
+        for Prefill { request, hold, .. } in self.prefills.drain(..) {
+            cache.release(hold);
+            lost.push((request, false));
+        }
+        for Decode { request, hold } in std::mem::take(&mut self.decodes).into_all() {
+            cache.release(hold);
+            lost.push((request, true));
+        }
+        (self.step, self.page, self.pending_work) = (None, Page::default(), 0.0);
+        lost
     }
 
     /// When the step under way ends; `None` while it is idle.

@@ -54,6 +54,20 @@ pub trait Policy {
     /// The engine that is to serve `arrival`, by its number; `None` refuses it.
     fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize>;
 
+    /// These engines, in the order of their numbers, are the pool from now on. Called before the first pick.
+    fn pool(&mut self, members: &[usize], now: Seconds);
+
+    /// The request failed with its engine: its connection was lost, or refused if it is new.
+    fn failed(&mut self, request: &Request, engine: usize, is_new: bool, now: Seconds) {
+        let _ = is_new;
+        self.finished(request, engine, now);
+    }
+
+    /// The engine took the request.
+    fn accepted(&mut self, request: &Request, engine: usize, now: Seconds) {
+        let _ = (request, engine, now);
+    }
+
     /// The first byte of an answer came from `engine`.
     fn first_token(&mut self, request: &Request, engine: usize, now: Seconds) {
         let _ = (request, engine, now);

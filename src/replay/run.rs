@@ -1,6 +1,9 @@
 //! One replay: a trace, a policy, some engines, and one loop over what happens next.
 //!
-//! At one moment engines come first, then scrapes, then arrivals: what ends is seen by what begins.
+//! At one moment engines come first, then changes, scrapes and arrivals: what ends is seen by what begins.
+//!
+//! All that a replica had when it failed fails: engines send the head of a streamed answer at once, and after that no
+//! gateway tries again. Until the pool knows of it, what is sent there gets no connection and fails too.
 
 mod histogram;
 mod load;
@@ -13,13 +16,14 @@ use std::time::Duration;
 use crate::model::Now;
 use crate::simulation::PrefixCache;
 
-use super::engine::{Constants, Engine, Event, Job, Request};
+use super::change::{Change, NOTICED, What};
+use super::engine::{Constants, Engine, Event, Job, Request, SharedCache};
 use super::policy::{CacheScope, Kind, Policy, Said, Setting, Several};
 use super::trace::{Arrival, Survey, Trace, TraceError};
 use super::{Rate, Seconds};
 
 pub use load::Load;
-pub use outcome::{Outcome, Summary, Ttft};
+pub use outcome::{Failed, Outcome, Summary, Ttft};
 
 /// What all replays of one comparison have in common.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,8 @@ pub struct Stage<'a> {
     pub scrape: Option<Duration>,
     /// Whether requests without a session get that of their conversation, as far as their beginnings tell.
     pub sessions_by_prefix: bool,
+    /// What happens to the replicas, in the order of the times.
+    pub changes: &'a [Change],
     /// Where all chance comes from.
     pub seed: u64,
     /// The moment at which virtual time begins.
@@ -52,6 +58,13 @@ struct Replay<'a> {
     /// When each engine has something to tell; infinity while it is idle.
     events: Vec<Seconds>,
     scope: CacheScope,
+    /// The cache that all share, if they do. It does not grow with the pool.
+    shared: Option<SharedCache>,
+    /// The numbers of those to whom requests are sent, in order.
+    members: Vec<usize>,
+    dead: Vec<bool>,
+    /// What is still to happen, the next last.
+    changes: Vec<Change>,
     outcome: Outcome,
 }
 
@@ -83,12 +96,15 @@ pub fn run(
         if event.is_infinite() && arrives.is_infinite() {
             break;
         }
-        if event <= arrives && event <= next_scrape {
+        let changes = replay.changes.last().map_or(Seconds::INFINITY, |change| change.at);
+        if event <= arrives && event <= next_scrape && event <= changes {
             replay.advance(engine, event);
             if too_many(&replay.outcome) {
                 replay.outcome.give_up();
                 break;
             }
+        } else if changes <= next_scrape && changes <= arrives {
+            replay.change();
         } else if next_scrape <= arrives {
             replay.scrape(next_scrape);
             next_scrape += interval.unwrap_or(Seconds::INFINITY);
@@ -143,21 +159,70 @@ impl<'a> Replay<'a> {
             CacheScope::Infinite => Some(usize::MAX / 4),
         };
         let shared = shared.map(|blocks| Rc::new(RefCell::new(PrefixCache::new(blocks))));
-        let engine = || match &shared {
-            Some(cache) => Engine::new(constants, Rc::clone(cache)),
-            None => Engine::with_own_cache(constants),
-        };
-        Self {
+        let mut replay = Self {
             stage,
             policy: if stage.pickers == 1 {
                 kind.build(&setting)
             } else {
                 Box::new(Several::new(kind, stage.pickers, &setting))
             },
-            engines: (0..replicas).map(|_| engine()).collect(),
-            events: vec![Seconds::INFINITY; replicas],
+            engines: Vec::new(),
+            events: Vec::new(),
             scope,
+            shared,
+            members: Vec::new(),
+            dead: Vec::new(),
+            changes: stage.changes.iter().rev().copied().collect(),
             outcome: Outcome::default(),
+        };
+        replay.add(replicas, 0.0);
+        replay
+    }
+
+    /// So many engines join the pool.
+    fn add(&mut self, count: usize, now: Seconds) {
+        for _ in 0..count {
+            self.members.push(self.engines.len());
+            self.engines.push(match &self.shared {
+                Some(cache) => Engine::new(self.stage.constants, Rc::clone(cache)),
+                None => Engine::with_own_cache(self.stage.constants),
+            });
+            self.events.push(Seconds::INFINITY);
+            self.dead.push(false);
+        }
+        self.policy.pool(&self.members, now);
+    }
+
+    /// Does the next change.
+    fn change(&mut self) {
+        let Some(Change { at: now, what }) = self.changes.pop() else { return };
+        match what {
+            What::Add(count) => self.add(count, now),
+            What::Remove(number) => {
+                self.members.retain(|member| *member != number);
+                self.policy.pool(&self.members, now);
+            }
+            What::Fail(number) => {
+                self.dead[number] = true;
+                for (request, saw_first_token) in self.engines[number].fail() {
+                    self.policy.failed(&request, number, false, now);
+                    self.outcome.failed(saw_first_token);
+                }
+                self.look_at(number, now);
+                self.share_room(now);
+                let gone = Change { at: now + NOTICED, what: What::Remove(number) };
+                let place = self.changes.partition_point(|change| change.at > gone.at);
+                self.changes.insert(place, gone);
+            }
+        }
+    }
+
+    /// Room was made in a cache, which is that of others too where it is shared.
+    fn share_room(&mut self, now: Seconds) {
+        if self.scope != CacheScope::Own {
+            self.engines.iter_mut().filter(|engine| engine.waiting() > 0).for_each(|engine| engine.look_again(now));
+            self.events.clear();
+            self.events.extend(self.engines.iter().map(next_event));
         }
     }
 
@@ -185,10 +250,8 @@ impl<'a> Replay<'a> {
                 made_room = true;
             }
         });
-        if made_room && self.scope != CacheScope::Own {
-            self.engines.iter_mut().filter(|engine| engine.waiting() > 0).for_each(|engine| engine.look_again(now));
-            self.events.clear();
-            self.events.extend(self.engines.iter().map(next_event));
+        if made_room {
+            self.share_room(now);
         }
         self.look_at(number, now);
     }
@@ -201,7 +264,8 @@ impl<'a> Replay<'a> {
     }
 
     fn scrape(&mut self, now: Seconds) {
-        for (number, engine) in self.engines.iter().enumerate() {
+        for number in self.members.iter().copied().filter(|number| !self.dead[*number]) {
+            let engine = &self.engines[number];
             let constants = engine.constants();
             let gauges = engine.gauges(now);
             let said = Said { gauges, block_tokens: constants.block_tokens, blocks: constants.blocks() };
@@ -219,8 +283,15 @@ impl<'a> Replay<'a> {
         };
         let Arrival { input_tokens, output_tokens, .. } = arrival;
         let request = Request { number: arrival.number, arrived: now, input_tokens, output_tokens };
+        if self.dead[number] {
+            self.policy.failed(&request, number, true, now);
+            self.outcome.failed(false);
+            return;
+        }
         let job = Job { request, chain: std::mem::take(&mut arrival.chain) };
-        if self.engines[number].submit(now, job).is_err() {
+        if self.engines[number].submit(now, job).is_ok() {
+            self.policy.accepted(&request, number, now);
+        } else {
             self.policy.rejected(&arrival, number, now);
             self.outcome.too_long();
         }

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::model::Now;
+use crate::replay::change::in_order;
 use crate::replay::engine::Constants;
 use crate::replay::page::{Compared, Page};
 use crate::replay::policy::Spec;
 use crate::replay::report::Row;
-use crate::replay::run::{Outcome, Stage, Summary, run as replay};
+use crate::replay::run::{Failed, Outcome, Stage, Summary, run as replay};
 use crate::replay::trace::{Format, Survey, Trace, TraceError};
 use crate::replay::{Rate, capacity};
 
@@ -54,6 +55,8 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
     if policies.is_empty() {
         policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     }
+    let changes =
+        in_order(args.changes, usize::from(args.replicas)).map_err(|error| anyhow::anyhow!("--event: {error}"))?;
     let stage = Stage {
         trace: &trace,
         survey: &survey,
@@ -62,6 +65,7 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
         pickers: 1,
         scrape: args.scrape,
         sessions_by_prefix: args.sessions_by_prefix,
+        changes: &changes,
         seed: args.seed,
         base: Now::read(),
     };
@@ -110,6 +114,12 @@ impl Plan {
         let Some((rate, outcome)) = first else { return Ok(()) };
         if outcome.left_out() > 0 {
             progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
+        }
+        let lost = outcome.lost();
+        if lost != Failed::default() {
+            let Failed { unanswered, cut_off } = lost;
+            progress
+                .note(&format!("{}: {unanswered} requests failed unanswered, {cut_off} in their answer", spec.name));
         }
         let mut caches = Vec::new();
         for factor in &self.caches {

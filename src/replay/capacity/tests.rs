@@ -18,6 +18,7 @@ fn found(text: &str, policy: &str, replicas: usize) -> (Capacity, f64) {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base: Now::read(),
     };
@@ -79,6 +80,7 @@ fn missed() -> Outcome {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base: Now::read(),
     };

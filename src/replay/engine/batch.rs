@@ -65,6 +65,13 @@ impl Decodes {
         self.running.insert(number, decode);
     }
 
+    /// All of them, by number.
+    pub fn into_all(self) -> Vec<Decode> {
+        let mut all: Vec<_> = self.running.into_values().collect();
+        all.sort_by_key(|decode| decode.request.number);
+        all
+    }
+
     /// Steps until the next of them ends; `None` if there are none.
     pub fn steps_to_next_end(&self) -> Option<u64> {
         self.endings.peek().map(|Reverse((ends, _))| ends - self.steps)

@@ -13,8 +13,10 @@ const LOAD_GROWTH: f64 = 0.05;
 const OWN_WEIGHT: f64 = 2.0;
 
 /// The policy. It weighs as Homing does, but knows all work and not only its own predictions.
-#[derive(Debug)]
-pub struct Bound;
+#[derive(Debug, Default)]
+pub struct Bound {
+    members: Vec<usize>,
+}
 
 impl Policy for Bound {
     fn pick(&mut self, arrival: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
@@ -24,6 +26,10 @@ impl Policy for Bound {
             let in_flight = (engine.running() + engine.waiting()) as f64;
             engine.pending_work() + OWN_WEIGHT * own * (1.0 + LOAD_GROWTH * in_flight)
         };
-        lowest(engines.iter().map(cost))
+        lowest(&self.members, engines, cost)
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
     }
 }

@@ -16,6 +16,7 @@ const LOAD_BOUND: f64 = 1.25;
 /// The policy.
 #[derive(Debug)]
 pub struct SessionHash {
+    members: Vec<usize>,
     in_flight: Vec<u32>,
     /// Blocks that are in all prompts.
     shared: usize,
@@ -23,21 +24,27 @@ pub struct SessionHash {
 
 impl SessionHash {
     pub fn new(setting: &Setting<'_>) -> Self {
-        Self { in_flight: vec![0; setting.replicas], shared: setting.survey.shared.len() }
+        Self { members: Vec::new(), in_flight: vec![0; setting.replicas], shared: setting.survey.shared.len() }
     }
 }
 
 impl Policy for SessionHash {
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
+    fn pick(&mut self, arrival: &Arrival, _: &[Engine], _: Seconds) -> Option<usize> {
         let key = arrival.conversation(self.shared);
-        let all: u32 = self.in_flight.iter().sum();
-        let bound = (LOAD_BOUND * f64::from(all + 1) / engines.len() as f64).ceil();
+        let all: u32 = self.members.iter().map(|engine| self.in_flight[*engine]).sum();
+        let bound = (LOAD_BOUND * f64::from(all + 1) / self.members.len() as f64).ceil();
         let has_room = |engine: &usize| f64::from(self.in_flight[*engine] + 1) <= bound;
         let score = |engine: usize| rendezvous::score(key, engine as u64, 1.0);
         // The bound is above the mean, so somebody has room.
-        let pick = (0..engines.len()).filter(has_room).max_by(|a, b| score(*a).total_cmp(&score(*b)))?;
+        let pick = self.members.iter().copied().filter(has_room).max_by(|a, b| score(*a).total_cmp(&score(*b)))?;
         self.in_flight[pick] += 1;
         Some(pick)
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
+        let numbers = members.last().map_or(0, |last| last + 1);
+        self.in_flight.resize(numbers.max(self.in_flight.len()), 0);
     }
 
     fn finished(&mut self, _: &Request, engine: usize, _: Seconds) {

@@ -26,7 +26,8 @@ pub struct Homing {
     picker: Arc<Picker>,
     pool: PoolReader,
     /// Kept, because a pool and a configuration whose writers are gone are different ones.
-    _writers: (PoolWriter, ConfigWriter),
+    writers: (PoolWriter, ConfigWriter),
+    /// By the engines' numbers; those that have left keep their last.
     endpoints: Vec<EndpointId>,
     picked: HashMap<u64, Picked, ahash::RandomState>,
     base: Now,
@@ -38,20 +39,14 @@ impl Homing {
     /// A picker with `config` over all engines of `setting`.
     pub fn new(config: &PickerConfig, setting: &Setting<'_>) -> Self {
         let index = Arc::<PrefixIndex>::default();
-        let (reader, mut writer) = pool(Arc::clone(&index));
-        let endpoint = |number: u16| {
-            let [high, low] = number.to_be_bytes();
-            Endpoint::new(&format!("r{number}"), ([10, 0, high, low], 8000).into())
-        };
-        writer.replace((0u16..).take(setting.replicas).map(endpoint).collect());
-        let endpoints = reader.load().members().iter().map(|member| member.id).collect();
+        let (reader, writer) = pool(Arc::clone(&index));
         let (config_reader, config_writer) = live(config.clone());
         let picker = Picker::new(reader.clone(), config_reader, index, Arc::default(), "replay", setting.base.instant);
         Self {
             picker: Arc::new(picker),
             pool: reader,
-            _writers: (writer, config_writer),
-            endpoints,
+            writers: (writer, config_writer),
+            endpoints: Vec::new(),
             picked: HashMap::default(),
             base: setting.base,
             seed: setting.seed,
@@ -113,12 +108,38 @@ impl Policy for Homing {
             }
             Content::Body(body) => with_content(Api::Unsaid, body.as_bytes(), false, |content| pick(content.prompt)),
         };
-        let mut picked = picked.ok()?;
+        let picked = picked.ok()?;
         let engine = self.engine(&picked)?;
-        // Engines send the head of a streamed answer at once.
-        picked.answered(head(200), now);
         self.picked.insert(arrival.number, picked);
         Some(engine)
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        let (writer, _) = &mut self.writers;
+        writer.replace(members.iter().map(|number| endpoint(*number)).collect());
+        writer.settle();
+        for (number, member) in members.iter().zip(self.pool.load().members()) {
+            // Numbers are given once and in order.
+            match self.endpoints.get_mut(*number) {
+                Some(id) => *id = member.id,
+                None => self.endpoints.push(member.id),
+            }
+        }
+    }
+
+    fn accepted(&mut self, request: &Request, _: usize, now: Seconds) {
+        let now = self.at(now);
+        // Engines send the head of a streamed answer at once.
+        if let Some(picked) = self.picked.get_mut(&request.number) {
+            picked.answered(head(200), now);
+        }
+    }
+
+    fn failed(&mut self, request: &Request, _: usize, is_new: bool, now: Seconds) {
+        if let Some(mut picked) = self.picked.remove(&request.number).filter(|_| is_new) {
+            // The gateway got no connection. Where it lost one, the head was there already, and nothing more comes.
+            picked.answered(Head { origin: Origin::Gateway, ..head(503) }, self.at(now));
+        }
     }
 
     fn first_token(&mut self, request: &Request, _: usize, now: Seconds) {
@@ -154,6 +175,11 @@ impl Policy for Homing {
         };
         self.picker.engine_said(self.endpoints[engine], Ok(&report), self.at(now).instant);
     }
+}
+
+fn endpoint(number: usize) -> Endpoint {
+    let [.., high, low] = number.to_be_bytes();
+    Endpoint::new(&format!("r{number}"), ([10, 0, high, low], 8000).into())
 }
 
 fn head(status: u16) -> Head {

@@ -129,8 +129,8 @@ impl Kind {
             Self::LeastRequests => Box::new(LeastRequests::new(setting)),
             Self::SessionHash => Box::new(SessionHash::new(setting)),
             Self::LlmD => Box::new(LlmD::new(setting)),
-            Self::GreedyTtft => Box::new(GreedyTtft),
-            Self::PooledCache | Self::InfiniteCache => Box::new(Bound),
+            Self::GreedyTtft => Box::new(GreedyTtft::default()),
+            Self::PooledCache | Self::InfiniteCache => Box::new(Bound::default()),
         }
     }
 

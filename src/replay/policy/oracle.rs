@@ -7,17 +7,24 @@ use crate::replay::trace::Arrival;
 use super::Policy;
 
 /// The policy.
-#[derive(Debug)]
-pub struct GreedyTtft;
+#[derive(Debug, Default)]
+pub struct GreedyTtft {
+    members: Vec<usize>,
+}
 
 impl Policy for GreedyTtft {
     fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize> {
         let ttft = |engine: &Engine| engine.predicted_first_token(now, &arrival.chain, arrival.input_tokens);
-        lowest(engines.iter().map(ttft))
+        lowest(&self.members, engines, ttft)
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
     }
 }
 
-/// The place of the lowest value; the first of equal ones.
-pub fn lowest(values: impl Iterator<Item = f64>) -> Option<usize> {
-    values.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(place, _)| place)
+/// The member with the lowest value; the first of equal ones.
+pub fn lowest(members: &[usize], engines: &[Engine], value: impl Fn(&Engine) -> f64) -> Option<usize> {
+    let values = members.iter().map(|engine| (*engine, value(&engines[*engine])));
+    values.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(engine, _)| engine)
 }

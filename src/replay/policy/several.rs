@@ -44,6 +44,23 @@ impl Policy for Several {
         Some(pick)
     }
 
+    fn pool(&mut self, members: &[usize], now: Seconds) {
+        self.pickers.iter_mut().for_each(|picker| picker.pool(members, now));
+    }
+
+    fn accepted(&mut self, request: &Request, engine: usize, now: Seconds) {
+        if let Some(owner) = self.owner(request.number) {
+            owner.accepted(request, engine, now);
+        }
+    }
+
+    fn failed(&mut self, request: &Request, engine: usize, is_new: bool, now: Seconds) {
+        if let Some(owner) = self.owner(request.number) {
+            owner.failed(request, engine, is_new, now);
+        }
+        self.owners.remove(&request.number);
+    }
+
     fn first_token(&mut self, request: &Request, engine: usize, now: Seconds) {
         if let Some(owner) = self.owner(request.number) {
             owner.first_token(request, engine, now);

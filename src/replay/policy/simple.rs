@@ -13,53 +13,76 @@ use super::{Policy, Setting};
 #[derive(Debug, Default)]
 pub struct RoundRobin {
     next: usize,
+    members: Vec<usize>,
 }
 
 /// Any engine.
 #[derive(Debug)]
 pub struct Random {
+    members: Vec<usize>,
     random: Pcg64Mcg,
 }
 
 /// The engine with the fewest requests in flight; any of those.
 #[derive(Debug)]
 pub struct LeastRequests {
+    members: Vec<usize>,
     in_flight: Vec<u32>,
     random: Pcg64Mcg,
 }
 
 impl Policy for RoundRobin {
-    fn pick(&mut self, _: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
-        let pick = self.next % engines.len();
-        self.next = pick + 1;
-        Some(pick)
+    fn pick(&mut self, _: &Arrival, _: &[Engine], _: Seconds) -> Option<usize> {
+        let place = self.next.checked_rem(self.members.len())?;
+        self.next = place + 1;
+        Some(self.members[place])
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
     }
 }
 
 impl Random {
     pub fn new(setting: &Setting<'_>) -> Self {
-        Self { random: Pcg64Mcg::seed_from_u64(setting.seed) }
+        Self { members: Vec::new(), random: Pcg64Mcg::seed_from_u64(setting.seed) }
     }
 }
 
 impl Policy for Random {
-    fn pick(&mut self, _: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
-        Some(self.random.random_range(0..engines.len()))
+    fn pick(&mut self, _: &Arrival, _: &[Engine], _: Seconds) -> Option<usize> {
+        let count = self.members.len();
+        (count > 0).then(|| self.members[self.random.random_range(0..count)])
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
     }
 }
 
 impl LeastRequests {
     pub fn new(setting: &Setting<'_>) -> Self {
-        Self { in_flight: vec![0; setting.replicas], random: Pcg64Mcg::seed_from_u64(setting.seed) }
+        Self {
+            members: Vec::new(),
+            in_flight: vec![0; setting.replicas],
+            random: Pcg64Mcg::seed_from_u64(setting.seed),
+        }
     }
 }
 
 impl Policy for LeastRequests {
     fn pick(&mut self, _: &Arrival, _: &[Engine], _: Seconds) -> Option<usize> {
-        let fewest = *self.in_flight.iter().min()?;
-        let pick = any_of(&mut self.random, self.in_flight.iter().map(|count| *count == fewest))?;
+        let in_flight = || self.members.iter().map(|engine| self.in_flight[*engine]);
+        let fewest = in_flight().min()?;
+        let pick = self.members[any_of(&mut self.random, in_flight().map(|count| count == fewest))?];
         self.in_flight[pick] += 1;
         Some(pick)
+    }
+
+    fn pool(&mut self, members: &[usize], _: Seconds) {
+        members.clone_into(&mut self.members);
+        let numbers = members.last().map_or(0, |last| last + 1);
+        self.in_flight.resize(numbers.max(self.in_flight.len()), 0);
     }
 
     fn finished(&mut self, _: &Request, engine: usize, _: Seconds) {

@@ -22,9 +22,19 @@ pub struct Outcome {
     in_time: u64,
     refused: u64,
     too_long: u64,
+    failed: Failed,
     /// Whether the replay was ended early.
     gave_up: bool,
     load: Load,
+}
+
+/// Requests that their replica failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failed {
+    /// Before their first token.
+    pub unanswered: u64,
+    /// In the middle of their answer.
+    pub cut_off: u64,
 }
 
 /// An outcome in a few numbers.
@@ -72,6 +82,12 @@ impl Outcome {
         self.too_long += 1;
     }
 
+    /// A request failed with its replica. One that saw its first token was in time or not; the others were not.
+    pub(super) fn failed(&mut self, saw_first_token: bool) {
+        let Failed { unanswered, cut_off } = &mut self.failed;
+        *(if saw_first_token { cut_off } else { unanswered }) += 1;
+    }
+
     /// An engine has so many requests from now on.
     pub(super) fn load_of(&mut self, engine: usize, in_flight: usize, now: Seconds) {
         self.load.set(engine, in_flight, now);
@@ -87,6 +103,11 @@ impl Outcome {
         self.too_long
     }
 
+    /// Requests that failed with their replica.
+    pub fn lost(&self) -> Failed {
+        self.failed
+    }
+
     /// Requests that saw their first token.
     pub fn served(&self) -> u64 {
         self.ttft.count()
@@ -94,7 +115,7 @@ impl Outcome {
 
     /// Requests whose first token came too late or never.
     pub fn misses(&self) -> u64 {
-        self.ttft.count() - self.in_time + self.refused
+        self.ttft.count() - self.in_time + self.refused + self.failed.unanswered
     }
 
     /// The engines' load over time.
@@ -119,7 +140,7 @@ impl Outcome {
     }
 
     fn attainment(&self) -> f64 {
-        let asked = self.ttft.count() + self.refused;
+        let asked = self.ttft.count() + self.refused + self.failed.unanswered;
         // Nobody asked, nobody waited.
         if asked == 0 { 1.0 } else { self.in_time as f64 / asked as f64 }
     }

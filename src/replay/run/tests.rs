@@ -24,6 +24,7 @@ fn replay(text: &str, policy: &str, rate: Rate, replicas: usize) -> Outcome {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base,
     };
@@ -86,6 +87,64 @@ fn a_request_that_is_longer_than_a_cache_is_left_out_and_said() {
     }
 }
 
+fn changed(policy: &str, changes: &[&str]) -> Outcome {
+    let text = CHATS.text(8);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let changes: Vec<Change> = changes.iter().map(|change| change.parse().expect("a change")).collect();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &changes,
+        seed: 7,
+        base: Now::read(),
+    };
+    let spec: Spec = policy.parse().expect("a policy");
+    run(&stage, &spec.kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable")
+}
+
+#[test]
+fn every_request_is_served_or_fails_with_its_replica_and_does_so_again() {
+    for policy in Spec::names() {
+        let [first, second] = [(), ()].map(|()| changed(policy, &["20s:fail:r1", "25s:add:2", "30s:fail:r4"]));
+        let Failed { unanswered, cut_off } = first.lost();
+        assert_eq!(first.served() + unanswered, 200, "{policy}");
+        assert!(unanswered + cut_off > 0, "{policy}");
+        assert_eq!((first.summary(), first.lost()), (second.summary(), second.lost()), "{policy}");
+    }
+}
+
+#[test]
+fn a_replica_that_leaves_ends_what_it_has_and_gets_no_more() {
+    for policy in Spec::names() {
+        let outcome = changed(policy, &["10s:remove:r0", "10s:remove:r2"]);
+        assert_eq!((outcome.served(), outcome.lost()), (200, Failed::default()), "{policy}");
+        let late = |engine: usize| outcome.load().means()[engine].last().copied();
+        assert_eq!((late(0), late(2)), (Some(0.0), Some(0.0)), "{policy}");
+    }
+}
+
+#[test]
+fn a_replica_that_joins_is_used_by_everybody() {
+    for policy in Spec::names().filter(|name| *name != "greedy-ttft") {
+        let outcome = changed(policy, &["5s:add:1"]);
+        assert!(outcome.load().means()[4].iter().sum::<f64>() > 0.0, "{policy}");
+    }
+}
+
+#[test]
+fn without_any_replica_all_is_refused() {
+    for policy in Spec::names() {
+        let outcome = changed(policy, &["0s:remove:r0", "0s:remove:r1", "0s:remove:r2", "0s:remove:r3"]);
+        assert_eq!((outcome.served(), outcome.misses()), (0, 200), "{policy}");
+    }
+}
+
 #[test]
 fn a_hopeless_replay_is_given_up() {
     let text = CHATS.text(6);
@@ -100,6 +159,7 @@ fn a_hopeless_replay_is_given_up() {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base,
     };
@@ -153,6 +213,7 @@ fn prompts_of_ones_own_logs_are_routed_by_what_they_say() {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base: Now::read(),
     };
@@ -178,6 +239,7 @@ fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: true,
+        changes: &[],
         seed: 7,
         base: Now::read(),
     };
@@ -200,6 +262,7 @@ fn pickers_that_share_nothing_find_less_and_serve_everything_all_the_same() {
         pickers: 1,
         scrape: None,
         sessions_by_prefix: false,
+        changes: &[],
         seed: 7,
         base: Now::read(),
     };
