@@ -1,5 +1,6 @@
 //! What happens to the replicas while a trace is replayed: `30s:fail:r3`, `60s:add:2`, `90s:remove:r0`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::Seconds;
@@ -47,6 +48,17 @@ impl FromStr for Change {
             _ => return Err(wrong()),
         };
         Ok(Self { at, what })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, what } = self;
+        match what {
+            What::Fail(number) => write!(f, "r{number} dies after {at} s"),
+            What::Remove(number) => write!(f, "r{number} leaves after {at} s"),
+            What::Add(count) => write!(f, "{count} join after {at} s"),
+        }
     }
 }
 

@@ -151,10 +151,11 @@ fn facts(path: &Path, stage: &Stage<'_>) -> String {
     let [input, output] = [survey.input_tokens, survey.output_tokens].map(|tokens| tokens / survey.requests);
     format!(
         "{}: {} requests, {input} tokens in and {output} out on average; {replicas} replicas with a cache of {} tokens \
-         each; seed {seed}.",
+         each; seed {seed}{}.",
         path.display(),
         survey.requests,
-        stage.constants.cache_tokens
+        stage.constants.cache_tokens,
+        stage.changes.iter().map(|change| format!("; {change}")).collect::<String>()
     )
 }
 
