@@ -10,6 +10,7 @@ pub mod engine;
 pub mod explain;
 mod foreign_flags;
 pub mod logging;
+pub mod replay;
 pub mod serve;
 mod source;
 
@@ -38,6 +39,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Compare round robin and Homing on simulated engines behind a real Envoy.
     Demo(demo::Args),
+    /// Replay a trace of requests against simulated engines, and compare policies.
+    Replay(replay::Args),
     /// Run a simulated engine, to try a gateway without a GPU.
     Engine(engine::Args),
 }
@@ -54,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Engine(args) => engine::run(args),
     }
 }

@@ -31,6 +31,8 @@ mod service;
 mod usage;
 
 pub use answers::{BodyReply, Refusal, Reply, RequestAnswer};
+pub use api::Api;
 pub use budget::Budget;
+pub use content::{Content, Fault, Named, with_content};
 pub use machine::{Close, Machine, Options};
 pub use service::ExtProc;

@@ -14,10 +14,11 @@
 //! - [`sources`]: what fills the state: files, the Kubernetes API server, engine metrics
 //! - [`serving`]: ports, TLS, health, drain
 //! - [`simulation`]: an engine and a workload, to try it all with
+//! - [`replay`]: a trace against simulated engines, in virtual time, through the code that serves
 //! - [`cli`]: one file a command; wires the others
 //!
 //! A module imports only from further up this list; `proto` and `model` do not know each other, nor do `state`
-//! and `routing`, nor the four between `pick` and `cli`. `tests/architecture.rs` holds the house to it.
+//! and `routing`, nor the four between `pick` and `replay`. `tests/architecture.rs` holds the house to it.
 //!
 //! To follow a request, in `ext_proc`: `service` (Envoy's stream) -> `decode` -> `machine` -> `request` (headers,
 //! body, end of body) -> `content`; then `pick` -> `pick::candidates` -> `routing::picker`; and back in `ext_proc`:
@@ -36,6 +37,7 @@ pub mod metrics;
 pub mod model;
 pub mod pick;
 pub mod proto;
+pub mod replay;
 pub mod routing;
 pub mod serving;
 pub mod simulation;

@@ -11,13 +11,14 @@ use std::str::FromStr;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The modules from the ground up. A module may import what stands on a lower floor, never a neighbour.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["proto", "model"],
     &["metrics"],
     &["config"],
     &["state", "routing"],
     &["pick"],
     &["serving", "ext_proc", "sources", "simulation"],
+    &["replay"],
     &["cli"],
 ];
 

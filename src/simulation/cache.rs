@@ -13,7 +13,7 @@ use super::blocks::BlockHash;
 #[derive(Debug)]
 pub struct PrefixCache {
     capacity: usize,
-    blocks: HashMap<BlockHash, Block>,
+    blocks: HashMap<BlockHash, Block, ahash::RandomState>,
     /// Blocks that nobody uses, the next to be evicted first.
     idle: BTreeMap<u64, BlockHash>,
     /// Room that running requests have taken and not committed yet.
@@ -50,7 +50,7 @@ impl Hold {
 impl PrefixCache {
     /// An empty cache for so many blocks.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, blocks: HashMap::new(), idle: BTreeMap::new(), reserved: 0, ticks: 0 }
+        Self { capacity, blocks: HashMap::default(), idle: BTreeMap::new(), reserved: 0, ticks: 0 }
     }
 
     /// Takes room for `total` blocks and pins those of `prefix` that are cached, from its head.

@@ -160,6 +160,12 @@ impl PoolWriter {
         self.sweeps.start(&self.index, gone);
     }
 
+    /// Waits until the blocks of all who have left are forgotten. For replays, in which nothing may depend on how
+    /// fast a thread is.
+    pub fn settle(&mut self) {
+        self.free.extend(self.sweeps.wait());
+    }
+
     fn next_id(&mut self, slots: &mut Vec<Option<u32>>) -> EndpointId {
         self.generation += 1;
         let slot = self.free.pop().unwrap_or_else(|| {

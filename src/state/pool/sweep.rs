@@ -42,8 +42,7 @@ impl Sweeps {
     }
 
     /// Waits for those under way and returns their slots.
-    #[cfg(test)]
     pub fn wait(&mut self) -> Vec<u32> {
-        self.running.drain(..).flat_map(|sweep| sweep.join().expect("a sweep does not panic")).collect()
+        self.running.drain(..).flat_map(|sweep| sweep.join().unwrap_or_default()).collect()
     }
 }

@@ -1,0 +1,284 @@
+//! `homing replay`: what a policy would have done to a trace, on simulated engines in virtual time.
+
+mod compare;
+mod engines;
+mod progress;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::replay::Rate;
+use crate::replay::change::Change;
+use crate::replay::page::{self, Page};
+use crate::replay::policy::Spec;
+use crate::replay::report;
+
+use compare::Comparison;
+use engines::{Engines, above_zero};
+
+/// Replays a trace of requests against simulated engines, and compares who picks.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The trace; it is read more than once.
+    trace: PathBuf,
+
+    /// How the trace is written.
+    #[arg(long, value_enum, default_value_t)]
+    format: FormatName,
+
+    /// What to compare; may be repeated. NAME=FILE is Homing with the configuration in that file, `default` Homing with
+    /// the defaults. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
+    /// (its scorers as read, weights 3, 2, 2), `greedy-ttft` (knows everything), `pooled-cache` and `infinite-cache`
+    /// (bounds).
+    #[arg(long = "policy", value_name = "NAME[=FILE]")]
+    policies: Vec<Spec>,
+
+    /// How many engines there are.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    replicas: u16,
+
+    /// How many pickers there are; several share nothing, and requests reach any of them. A list compares.
+    #[arg(
+        long, default_value = "1", value_name = "N[,N]", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pickers: Vec<u16>,
+
+    /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average. May be
+    /// repeated.
+    #[arg(long = "rate", default_value = "1x", value_name = "RATE")]
+    rates: Vec<Rate>,
+
+    /// Search for the highest rate at which 90 % of the requests see their first token within 1 s + 2 x the time that
+    /// their prompt takes on an idle engine with an empty cache.
+    #[arg(long, conflicts_with = "rates")]
+    capacity: bool,
+
+    /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    scrape: Option<Duration>,
+
+    /// Requests that name no session get one by the first block of their prompt that is not in all prompts: as if
+    /// clients sent their sessions' ids.
+    #[arg(long)]
+    sessions_by_prefix: bool,
+
+    /// What happens to a replica, at a time of the replay; may be repeated. `30s:fail:r3`: it dies, all that it had
+    /// fails, and it leaves the pool a second later; until then it refuses connections, and nobody tries again.
+    /// `30s:remove:r3`: it leaves the pool and ends what it has. `60s:add:2`: two with empty caches join, with the next
+    /// numbers. The first replica is `r0`. A bound's cache keeps its size.
+    #[arg(long = "event", value_name = "TIME:WHAT:WHOM")]
+    changes: Vec<Change>,
+
+    /// Where all chance comes from: the same seed gives the same numbers.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    seed: u64,
+
+    /// How the outcome is written.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+
+    /// Writes a page with charts, `index.html`, into this folder: time to first token against rate (of every `--rate`,
+    /// or of what the search for the capacity replayed to the end), hits against cache size, and load over time.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// The sizes of caches for the page, as multiples of that of `--profile` or `--cache-tokens`. Each takes a replay
+    /// of each policy, at the first `--rate` or at the policy's own capacity; `1` alone takes none.
+    #[arg(
+        long, requires = "report", default_value = "0.25,0.5,1,2,4", value_name = "N[,N]", value_delimiter = ',',
+        value_parser = above_zero
+    )]
+    report_caches: Vec<f64>,
+
+    #[command(flatten)]
+    engines: Engines,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum FormatName {
+    /// JSONL with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`, one for 512 tokens.
+    #[default]
+    Mooncake,
+    /// JSONL with `timestamp` (ms, or a date and time), `messages` or `prompt`, and, if they are known, `session` and
+    /// `max_tokens`.
+    Prompts,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Output {
+    /// A table for people.
+    #[default]
+    Table,
+    /// A JSON array with one object a policy.
+    Json,
+}
+
+/// Replays a trace.
+///
+/// # Errors
+/// The trace cannot be read, the page cannot be written, or nobody reads what is printed.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (output, report) = (args.output, args.report.clone());
+    let Comparison { rows, page } = compare::compare(args)?;
+    if let Some(folder) = report {
+        write(&page, &folder).with_context(|| folder.display().to_string())?;
+    }
+    let text = match output {
+        Output::Table => report::table(&rows),
+        Output::Json => report::json(&rows)? + "\n",
+    };
+    io::stdout().lock().write_all(text.as_bytes()).context("standard output cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(page: &Page, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join("index.html");
+    fs::write(&file, page::html(page))?;
+    eprintln!("{}", file.display());
+    Ok(())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if interval.is_zero() { Err("an engine cannot be asked all the time".to_owned()) } else { Ok(interval) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::report::Row;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("replay").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| cli.args).map_err(|error| error.to_string())
+    }
+
+    fn compared(lines: &str, flags: &str) -> anyhow::Result<Vec<Row>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("trace.jsonl");
+        std::fs::write(&file, lines)?;
+        let args = parse(&format!("{} {flags}", file.display())).map_err(anyhow::Error::msg)?;
+        Ok(compare::compare(args)?.rows)
+    }
+
+    const PROMPTS: &str = r#"{"timestamp": 0, "session": "a", "prompt": "once upon a time", "max_tokens": 5}
+{"timestamp": 1000, "session": "a", "prompt": "once upon a time there was", "max_tokens": 5}
+"#;
+
+    #[test]
+    fn every_policy_that_was_asked_for_has_a_row_in_their_order() {
+        let rows = compared(PROMPTS, "--format prompts --policy random --policy default --rate 3/s").expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate, row.capacity)).collect();
+        assert_eq!(said, [("random", 3.0, None), ("default", 3.0, None)]);
+    }
+
+    #[test]
+    fn every_number_of_pickers_that_was_asked_for_has_a_row_for_each_policy() {
+        let flags = "--format prompts --policy random --policy llm-d --pickers 1,3";
+        let rows = compared(PROMPTS, flags).expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers)).collect();
+        assert_eq!(said, [("random", 1), ("random", 3), ("llm-d", 1), ("llm-d", 3)]);
+        assert!(report::table(&rows).contains("random x 3"), "{}", report::table(&rows));
+    }
+
+    #[test]
+    fn a_rate_may_be_relative_and_a_capacity_is_searched_for_instead() {
+        assert_eq!(compared(PROMPTS, "--format prompts --policy random --rate 2x").expect("readable")[0].rate, 2.0);
+        let rows = compared(PROMPTS, "--format prompts --policy random --capacity").expect("readable");
+        assert_eq!(rows[0].capacity, Some(rows[0].rate));
+        assert!(rows[0].rate > 100.0, "two small requests are nothing");
+        assert!(parse("t --rate 2x --capacity").is_err());
+    }
+
+    #[test]
+    fn several_rates_are_rows_of_each_policy_in_their_order() {
+        let flags = "--format prompts --policy random --policy default --rate 3/s --rate 2/s";
+        let rows = compared(PROMPTS, flags).expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate)).collect();
+        assert_eq!(said, [("random", 3.0), ("random", 2.0), ("default", 3.0), ("default", 2.0)]);
+    }
+
+    #[test]
+    fn the_page_is_written_with_every_cache_that_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (trace, report) = (folder.path().join("trace.jsonl"), folder.path().join("new/report"));
+        fs::write(&trace, PROMPTS).expect("written");
+        let flags = "--format prompts --policy random --rate 3/s --rate 2/s --cache-tokens 1000 --output json";
+        let line = format!("{} {flags} --report {} --report-caches 0.5,1,3", trace.display(), report.display());
+        run(parse(&line).expect("flags")).expect("written");
+        let page = fs::read_to_string(report.join("index.html")).expect("a page");
+        for said in ["<td>500</td>", "<td>1000</td>", "<td>3000</td>", "<td>3.00/s</td>", "<td>2.00/s</td>"] {
+            assert_eq!(page.matches(said).count(), 1, "{said}");
+        }
+        assert!(parse("t --report-caches 2").is_err(), "without a page");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_trace_is_said_with_file_line_and_field() {
+        let error = compared(&PROMPTS.replace("1000", "\"soon\""), "--format prompts").expect_err("no time");
+        let said = format!("{error:#}");
+        assert!(said.contains("trace.jsonl: line 2: timestamp: "), "{said}");
+        let missing = run(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
+        assert!(format!("{missing:#}").starts_with("/nowhere/trace.jsonl: "), "{missing:#}");
+    }
+
+    #[test]
+    fn a_change_of_a_replica_that_is_not_there_is_refused() {
+        let flags = "--format prompts --policy random --replicas 2 --event 1s:add:1 --event";
+        assert!(compared(PROMPTS, &format!("{flags} 2s:fail:r2")).is_ok());
+        let error = compared(PROMPTS, &format!("{flags} 2s:fail:r3")).expect_err("nobody");
+        assert_eq!(error.to_string(), "--event: there is no replica r3 after 2 s");
+    }
+
+    #[test]
+    fn every_constant_of_the_engines_can_be_set() {
+        let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
+                     --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
+        let engines = parse(flags).expect("flags").engines;
+        assert_eq!(engines.block_tokens(), 8);
+        let constants = engines.constants(8);
+        assert_eq!((constants.cache_tokens, constants.step_tokens, constants.max_sequences), (1_000, 64, 3));
+        assert_eq!((constants.tokens_per_second, constants.base_step), (10.0, 0.005));
+        assert!((constants.kv_read - 7e-9).abs() < 1e-15);
+        assert_eq!(constants.attention_tokens, 100.0);
+    }
+
+    #[test]
+    fn the_help_names_every_policy() {
+        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
+        assert!(Spec::names().all(|name| help.contains(name)), "{help}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_on_the_command_line() {
+        for flags in [
+            "--rate 0x",
+            "--replicas 0",
+            "--scrape 0s",
+            "--policy fastest",
+            "--policy a=/nowhere",
+            "--profile gpu",
+            "--tokens-per-second 0",
+            "--kv-read -1",
+            "--cache-tokens 0",
+            "--format csv",
+            "--event 30s:stop:r1",
+        ] {
+            assert!(parse(&format!("t {flags}")).is_err(), "{flags}");
+        }
+    }
+}

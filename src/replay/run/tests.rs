@@ -1,0 +1,276 @@
+use super::*;
+use crate::config::PickerConfig;
+use crate::replay::engine::Profile;
+use crate::replay::fixtures::Conversations;
+use crate::replay::policy::Spec;
+use crate::replay::trace::{Format, MOONCAKE_BLOCK};
+
+/// Half of what they share fits into one cache, and all of it into four.
+const CHATS: Conversations = Conversations { count: 40, turns: 5, turn_blocks: 3, within: 60_000 };
+
+fn constants() -> Constants {
+    Constants { cache_tokens: 200_000, block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() }
+}
+
+fn replay(text: &str, policy: &str, rate: Rate, replicas: usize) -> Outcome {
+    let trace = Trace::text(text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let base = Now::read();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &[],
+        seed: 7,
+        base,
+    };
+    let spec: Spec = policy.parse().expect("a policy");
+    run(&stage, &spec.kind, rate, None, &mut |_| {}).expect("readable")
+}
+
+#[test]
+fn the_default_finds_more_in_caches_than_round_robin_and_answers_sooner() {
+    let text = CHATS.text(1);
+    let [default, round_robin] = ["default", "round-robin"].map(|policy| replay(&text, policy, Rate::Times(1.5), 4));
+    let [default, round_robin] = [default.summary(), round_robin.summary()];
+    assert!(default.hit_ratio > 1.5 * round_robin.hit_ratio, "{default:?} {round_robin:?}");
+    assert!(default.ttft_s.mean < 0.7 * round_robin.ttft_s.mean, "{default:?} {round_robin:?}");
+}
+
+#[test]
+fn no_policy_finds_more_than_the_bounds() {
+    let text = CHATS.text(2);
+    let infinite = replay(&text, "infinite-cache", Rate::Times(0.2), 4).summary().hit_ratio;
+    for policy in Spec::names() {
+        let found = replay(&text, policy, Rate::Times(0.2), 4).summary().hit_ratio;
+        assert!(found <= infinite, "{policy}: {found} of {infinite}");
+    }
+}
+
+#[test]
+fn every_policy_serves_everything_and_does_so_again_in_the_same_way() {
+    let text = CHATS.text(3);
+    for policy in Spec::names() {
+        let [first, second] = [(), ()].map(|()| replay(&text, policy, Rate::PerSecond(5.0), 3));
+        assert_eq!(first.served(), 200, "{policy}");
+        assert_eq!(first.summary(), second.summary(), "{policy}");
+    }
+}
+
+#[test]
+fn with_one_engine_all_policies_are_alike() {
+    let text = CHATS.text(4);
+    let expected = replay(&text, "round-robin", Rate::Times(0.5), 1).summary();
+    for policy in Spec::names().filter(|name| *name != "infinite-cache") {
+        assert_eq!(replay(&text, policy, Rate::Times(0.5), 1).summary(), expected, "{policy}");
+    }
+}
+
+#[test]
+fn an_idle_engine_gives_the_first_token_after_a_cold_prefill() {
+    let text = "{\"timestamp\": 0, \"input_length\": 5000, \"output_length\": 10, \"hash_ids\": []}";
+    let summary = replay(text, "default", Rate::Times(1.0), 8).summary();
+    assert!((summary.ttft_s.mean - constants().cold_prefill(5_000)).abs() < 1e-9);
+    assert_eq!((summary.hit_ratio, summary.slo_attainment), (0.0, 1.0));
+}
+
+#[test]
+fn a_request_that_is_longer_than_a_cache_is_left_out_and_said() {
+    let long = "{\"timestamp\": 0, \"input_length\": 300000, \"output_length\": 10, \"hash_ids\": []}\n";
+    for policy in Spec::names() {
+        let outcome = replay(&(long.repeat(3) + &CHATS.text(5)), policy, Rate::Times(1.0), 2);
+        assert_eq!((outcome.left_out(), outcome.served()), (3, 200), "{policy}");
+    }
+}
+
+fn changed(policy: &str, changes: &[&str]) -> Outcome {
+    let text = CHATS.text(8);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let changes: Vec<Change> = changes.iter().map(|change| change.parse().expect("a change")).collect();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &changes,
+        seed: 7,
+        base: Now::read(),
+    };
+    let spec: Spec = policy.parse().expect("a policy");
+    run(&stage, &spec.kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable")
+}
+
+#[test]
+fn every_request_is_served_or_fails_with_its_replica_and_does_so_again() {
+    for policy in Spec::names() {
+        let [first, second] = [(), ()].map(|()| changed(policy, &["20s:fail:r1", "25s:add:2", "30s:fail:r4"]));
+        let Failed { unanswered, cut_off } = first.lost();
+        assert_eq!(first.served() + unanswered, 200, "{policy}");
+        assert!(unanswered + cut_off > 0, "{policy}");
+        assert_eq!((first.summary(), first.lost()), (second.summary(), second.lost()), "{policy}");
+    }
+}
+
+#[test]
+fn a_replica_that_leaves_ends_what_it_has_and_gets_no_more() {
+    for policy in Spec::names() {
+        let outcome = changed(policy, &["10s:remove:r0", "10s:remove:r2"]);
+        assert_eq!((outcome.served(), outcome.lost()), (200, Failed::default()), "{policy}");
+        let late = |engine: usize| outcome.load().means()[engine].last().copied();
+        assert_eq!((late(0), late(2)), (Some(0.0), Some(0.0)), "{policy}");
+    }
+}
+
+#[test]
+fn a_replica_that_joins_is_used_by_everybody() {
+    for policy in Spec::names().filter(|name| *name != "greedy-ttft") {
+        let outcome = changed(policy, &["5s:add:1"]);
+        assert!(outcome.load().means()[4].iter().sum::<f64>() > 0.0, "{policy}");
+    }
+}
+
+#[test]
+fn without_any_replica_all_is_refused() {
+    for policy in Spec::names() {
+        let outcome = changed(policy, &["0s:remove:r0", "0s:remove:r1", "0s:remove:r2", "0s:remove:r3"]);
+        assert_eq!((outcome.served(), outcome.misses()), (0, 200), "{policy}");
+    }
+}
+
+#[test]
+fn a_hopeless_replay_is_given_up() {
+    let text = CHATS.text(6);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let base = Now::read();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 1,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &[],
+        seed: 7,
+        base,
+    };
+    let outcome = run(&stage, &Kind::RoundRobin, Rate::PerSecond(100.0), Some(20), &mut |_| {}).expect("readable");
+    assert_eq!((outcome.misses(), outcome.meets(0.0)), (21, false));
+    assert!(outcome.served() < 200);
+}
+
+#[test]
+fn a_rate_is_the_mean_over_the_trace_also_where_it_has_no_times() {
+    let line = "{\"timestamp\": 0, \"input_length\": 100, \"output_length\": 1, \"hash_ids\": []}\n";
+    let survey = |text: &str| Trace::text(text, Format::Mooncake).survey().expect("readable");
+    let at = |text: &str, rate| {
+        let pace = Pace::new(&survey(text), rate);
+        let arrivals = Trace::text(text, Format::Mooncake).arrivals().expect("memory");
+        arrivals.map(|arrival| pace.at(&arrival.expect("readable"))).collect::<Vec<_>>()
+    };
+    assert_eq!(at(&line.repeat(3), Rate::PerSecond(4.0)), [0.0, 0.25, 0.5]);
+    assert_eq!(at(&line.repeat(2), Rate::Times(4.0)), [0.0, 0.0]);
+    let timed = line.to_owned() + &line.replace("\"timestamp\": 0", "\"timestamp\": 2000");
+    assert_eq!(at(&timed, Rate::Times(4.0)), [0.0, 0.5]);
+    assert_eq!(at(&timed, Rate::PerSecond(1.0)), [0.0, 1.0]);
+}
+
+/// Conversations of texts: each turn has all before it.
+fn chats() -> String {
+    let line = |turn: u64, chat: u64| {
+        let asked: Vec<String> = (0..=turn)
+            .map(|turn| {
+                let content = format!("chat {chat}, question {turn}. ").repeat(300);
+                format!(r#"{{"role": "user", "content": "{content}"}}"#)
+            })
+            .collect();
+        let at = turn * 20_000 + chat * 600;
+        let messages = asked.join(", ");
+        format!("{{\"timestamp\": {at}, \"session\": \"{chat}\", \"max_tokens\": 50, \"messages\": [{messages}]}}\n")
+    };
+    (0..4).flat_map(|turn| (0..30).map(move |chat| line(turn, chat))).collect()
+}
+
+#[test]
+fn prompts_of_ones_own_logs_are_routed_by_what_they_say() {
+    let trace = Trace::text(&chats(), Format::Prompts { block_tokens: 16 });
+    let survey = trace.survey().expect("readable");
+    let constants = Profile::Dense70b.constants();
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants,
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &[],
+        seed: 7,
+        base: Now::read(),
+    };
+    let [default, random, infinite] = ["default", "random", "infinite-cache"].map(|policy| {
+        let spec: Spec = policy.parse().expect("a policy");
+        run(&stage, &spec.kind, Rate::Times(1.0), None, &mut |_| {}).expect("readable").summary().hit_ratio
+    });
+    assert!(default > 0.95 * infinite && random < 0.6 * infinite, "{default} {random} {infinite}");
+}
+
+#[test]
+fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
+    let mut config = PickerConfig::default();
+    config.limits.waiting_tokens_per_endpoint = Some(1);
+    let text = CHATS.text(8);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 2,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: true,
+        changes: &[],
+        seed: 7,
+        base: Now::read(),
+    };
+    let kind = Kind::Homing(Box::new(config));
+    let outcome = run(&stage, &kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable");
+    assert!(outcome.served() < 200 && outcome.misses() >= 200 - outcome.served());
+    assert!(outcome.summary().ttft_s.p99 < 2.0, "who was let in did not wait");
+}
+
+#[test]
+fn pickers_that_share_nothing_find_less_and_serve_everything_all_the_same() {
+    let text = CHATS.text(9);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let stage = Stage {
+        trace: &trace,
+        survey: &survey,
+        constants: constants(),
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        changes: &[],
+        seed: 7,
+        base: Now::read(),
+    };
+    let kind = Kind::Homing(Box::default());
+    let [one, four] = [1, 4].map(|pickers| {
+        let outcome = run(&Stage { pickers, ..stage }, &kind, Rate::Times(1.5), None, &mut |_| {}).expect("readable");
+        assert_eq!(outcome.served(), 200);
+        outcome.summary()
+    });
+    assert!(four.hit_ratio < one.hit_ratio && four.ttft_s.mean > one.ttft_s.mean, "{one:?} {four:?}");
+}
