@@ -59,6 +59,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "rates")]
     capacity: bool,
 
+    /// The first part of the requests fills the caches and counts nowhere, as caches in production are full: `10%`.
+    #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = part)]
+    warm_up: f64,
+
     /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
@@ -148,6 +152,13 @@ fn write(page: &Page, folder: &Path) -> io::Result<()> {
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if interval.is_zero() { Err("an engine cannot be asked all the time".to_owned()) } else { Ok(interval) }
+}
+
+/// A part of the whole, 0 to 1, from `10%`.
+fn part(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|percent| percent.trim().parse::<f64>().ok());
+    let percent = percent.filter(|percent| (0.0..100.0).contains(percent));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| "a share is written as 10%, and is less than 100%".to_owned())
 }
 
 #[cfg(test)]
@@ -269,6 +280,9 @@ mod tests {
             "--rate 0x",
             "--replicas 0",
             "--scrape 0s",
+            "--warm-up 100%",
+            "--warm-up 0.1",
+            "--warm-up -1%",
             "--policy fastest",
             "--policy a=/nowhere",
             "--profile gpu",

@@ -34,7 +34,7 @@ pub struct Capacity {
 /// The trace cannot be read.
 pub fn capacity(stage: &Stage<'_>, kind: &Kind, progress: &mut dyn FnMut(f64)) -> Result<Capacity, TraceError> {
     let requests = stage.survey.requests;
-    let most_misses = (requests as f64 * (1.0 - SHARE)) as u64;
+    let most_misses = (stage.counted() as f64 * (1.0 - SHARE)) as u64;
     let cold = cold_rate(stage);
     let mut bracket = Bracket::default();
     let mut rate = 0.5 * cold;

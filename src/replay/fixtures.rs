@@ -1,9 +1,37 @@
-//! Small traces for tests: conversations that share a beginning, in the format of Mooncake.
+//! Small traces for tests, conversations that share a beginning, in the format of Mooncake; and engines to run them.
 
 use std::fmt::Write;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+
+use crate::model::Now;
+
+use super::engine::{Constants, Profile};
+use super::run::Stage;
+use super::trace::{MOONCAKE_BLOCK, Survey, Trace};
+
+/// Engines of 70b-4gpu with a third of its cache.
+pub fn constants() -> Constants {
+    Constants { cache_tokens: 200_000, block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() }
+}
+
+/// Four of these, and one picker.
+pub fn stage<'a>(trace: &'a Trace, survey: &'a Survey) -> Stage<'a> {
+    Stage {
+        trace,
+        survey,
+        constants: constants(),
+        replicas: 4,
+        pickers: 1,
+        scrape: None,
+        sessions_by_prefix: false,
+        warm_up: 0,
+        changes: &[],
+        seed: 7,
+        base: Now::read(),
+    }
+}
 
 /// The numbers of a trace.
 #[derive(Clone, Copy)]

@@ -42,12 +42,25 @@ pub struct Stage<'a> {
     pub scrape: Option<Duration>,
     /// Whether requests without a session get that of their conversation, as far as their beginnings tell.
     pub sessions_by_prefix: bool,
+    /// The first so many requests fill the caches, and count nowhere.
+    pub warm_up: u64,
     /// What happens to the replicas, in the order of the times.
     pub changes: &'a [Change],
     /// Where all chance comes from.
     pub seed: u64,
     /// The moment at which virtual time begins.
     pub base: Now,
+}
+
+impl Stage<'_> {
+    /// Requests that count.
+    pub fn counted(&self) -> u64 {
+        self.survey.requests.saturating_sub(self.warm_up)
+    }
+
+    fn counts(&self, number: u64) -> bool {
+        number >= self.warm_up
+    }
 }
 
 /// One replay under way.
@@ -206,7 +219,9 @@ impl<'a> Replay<'a> {
                 self.dead[number] = true;
                 for (request, saw_first_token) in self.engines[number].fail() {
                     self.policy.failed(&request, number, false, now);
-                    self.outcome.failed(saw_first_token);
+                    if self.stage.counts(request.number) {
+                        self.outcome.failed(saw_first_token);
+                    }
                 }
                 self.look_at(number, now);
                 self.share_room(now);
@@ -243,7 +258,9 @@ impl<'a> Replay<'a> {
         self.engines[number].advance(|event| match event {
             Event::FirstToken { request, cached_tokens } => {
                 policy.first_token(&request, number, now);
-                outcome.first_token(&request, cached_tokens, now, &stage.constants);
+                if stage.counts(request.number) {
+                    outcome.first_token(&request, cached_tokens, now, &stage.constants);
+                }
             }
             Event::Finished { request } => {
                 policy.finished(&request, number, now);
@@ -277,15 +294,20 @@ impl<'a> Replay<'a> {
         if self.stage.sessions_by_prefix && arrival.session.is_none() {
             arrival.session = Some(arrival.conversation(self.stage.survey.shared.len()).to_string());
         }
+        let counts = self.stage.counts(arrival.number);
         let Some(number) = self.policy.pick(&arrival, &self.engines, now) else {
-            self.outcome.refused();
+            if counts {
+                self.outcome.refused();
+            }
             return;
         };
         let Arrival { input_tokens, output_tokens, .. } = arrival;
         let request = Request { number: arrival.number, arrived: now, input_tokens, output_tokens };
         if self.dead[number] {
             self.policy.failed(&request, number, true, now);
-            self.outcome.failed(false);
+            if counts {
+                self.outcome.failed(false);
+            }
             return;
         }
         let job = Job { request, chain: std::mem::take(&mut arrival.chain) };
@@ -293,7 +315,9 @@ impl<'a> Replay<'a> {
             self.policy.accepted(&request, number, now);
         } else {
             self.policy.rejected(&arrival, number, now);
-            self.outcome.too_long();
+            if counts {
+                self.outcome.too_long();
+            }
         }
         self.look_at(number, now);
     }

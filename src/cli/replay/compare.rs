@@ -65,6 +65,7 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
         pickers: 1,
         scrape: args.scrape,
         sessions_by_prefix: args.sessions_by_prefix,
+        warm_up: (survey.requests as f64 * args.warm_up) as u64,
         changes: &changes,
         seed: args.seed,
         base: Now::read(),

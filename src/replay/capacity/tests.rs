@@ -1,7 +1,6 @@
 use super::*;
-use crate::model::Now;
 use crate::replay::engine::{Constants, Profile};
-use crate::replay::fixtures::Conversations;
+use crate::replay::fixtures::{Conversations, stage};
 use crate::replay::policy::Spec;
 use crate::replay::run::Stage;
 use crate::replay::trace::{Format, MOONCAKE_BLOCK, Trace};
@@ -10,18 +9,7 @@ fn found(text: &str, policy: &str, replicas: usize) -> (Capacity, f64) {
     let trace = Trace::text(text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
     let constants = Constants { block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() };
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants,
-        replicas,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = Stage { constants, replicas, ..stage(&trace, &survey) };
     let spec: Spec = policy.parse().expect("a policy");
     let mut last = 0.0;
     let found = capacity(&stage, &spec.kind, &mut |done| {
@@ -72,17 +60,6 @@ fn missed() -> Outcome {
     let trace = Trace::text(&trace, Format::Mooncake);
     let survey = trace.survey().expect("readable");
     let constants = Constants { block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() };
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants,
-        replicas: 1,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = Stage { constants, replicas: 1, ..stage(&trace, &survey) };
     run(&stage, &Kind::RoundRobin, Rate::PerSecond(100.0), None, &mut |_| {}).expect("readable")
 }

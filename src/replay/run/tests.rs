@@ -1,33 +1,17 @@
 use super::*;
 use crate::config::PickerConfig;
 use crate::replay::engine::Profile;
-use crate::replay::fixtures::Conversations;
+use crate::replay::fixtures::{Conversations, constants, stage};
 use crate::replay::policy::Spec;
-use crate::replay::trace::{Format, MOONCAKE_BLOCK};
+use crate::replay::trace::Format;
 
 /// Half of what they share fits into one cache, and all of it into four.
 const CHATS: Conversations = Conversations { count: 40, turns: 5, turn_blocks: 3, within: 60_000 };
 
-fn constants() -> Constants {
-    Constants { cache_tokens: 200_000, block_tokens: MOONCAKE_BLOCK, ..Profile::Dense70b.constants() }
-}
-
 fn replay(text: &str, policy: &str, rate: Rate, replicas: usize) -> Outcome {
     let trace = Trace::text(text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
-    let base = Now::read();
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: constants(),
-        replicas,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base,
-    };
+    let stage = Stage { replicas, ..stage(&trace, &survey) };
     let spec: Spec = policy.parse().expect("a policy");
     run(&stage, &spec.kind, rate, None, &mut |_| {}).expect("readable")
 }
@@ -92,18 +76,7 @@ fn changed(policy: &str, changes: &[&str]) -> Outcome {
     let trace = Trace::text(&text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
     let changes: Vec<Change> = changes.iter().map(|change| change.parse().expect("a change")).collect();
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: constants(),
-        replicas: 4,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &changes,
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = Stage { changes: &changes, ..stage(&trace, &survey) };
     let spec: Spec = policy.parse().expect("a policy");
     run(&stage, &spec.kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable")
 }
@@ -117,6 +90,21 @@ fn every_request_is_served_or_fails_with_its_replica_and_does_so_again() {
         assert!(unanswered + cut_off > 0, "{policy}");
         assert_eq!((first.summary(), first.lost()), (second.summary(), second.lost()), "{policy}");
     }
+}
+
+#[test]
+fn what_warms_the_caches_up_counts_nowhere() {
+    let text = CHATS.text(8);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let late = |warm_up| {
+        let stage = Stage { warm_up, ..stage(&trace, &survey) };
+        let outcome = run(&stage, &Kind::InfiniteCache, Rate::Times(0.2), None, &mut |_| {}).expect("readable");
+        (outcome.served(), outcome.summary().hit_ratio)
+    };
+    let [(all, cold), (rest, warm)] = [late(0), late(50)];
+    assert_eq!((all, rest), (200, 150));
+    assert!(warm > cold, "{warm} {cold}");
 }
 
 #[test]
@@ -150,19 +138,7 @@ fn a_hopeless_replay_is_given_up() {
     let text = CHATS.text(6);
     let trace = Trace::text(&text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
-    let base = Now::read();
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: constants(),
-        replicas: 1,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base,
-    };
+    let stage = Stage { replicas: 1, ..stage(&trace, &survey) };
     let outcome = run(&stage, &Kind::RoundRobin, Rate::PerSecond(100.0), Some(20), &mut |_| {}).expect("readable");
     assert_eq!((outcome.misses(), outcome.meets(0.0)), (21, false));
     assert!(outcome.served() < 200);
@@ -205,18 +181,7 @@ fn prompts_of_ones_own_logs_are_routed_by_what_they_say() {
     let trace = Trace::text(&chats(), Format::Prompts { block_tokens: 16 });
     let survey = trace.survey().expect("readable");
     let constants = Profile::Dense70b.constants();
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants,
-        replicas: 4,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = Stage { constants, ..stage(&trace, &survey) };
     let [default, random, infinite] = ["default", "random", "infinite-cache"].map(|policy| {
         let spec: Spec = policy.parse().expect("a policy");
         run(&stage, &spec.kind, Rate::Times(1.0), None, &mut |_| {}).expect("readable").summary().hit_ratio
@@ -231,18 +196,7 @@ fn a_configuration_that_sheds_is_told_so_and_its_refusals_are_misses() {
     let text = CHATS.text(8);
     let trace = Trace::text(&text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: constants(),
-        replicas: 2,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: true,
-        changes: &[],
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = Stage { replicas: 2, sessions_by_prefix: true, ..stage(&trace, &survey) };
     let kind = Kind::Homing(Box::new(config));
     let outcome = run(&stage, &kind, Rate::Times(2.0), None, &mut |_| {}).expect("readable");
     assert!(outcome.served() < 200 && outcome.misses() >= 200 - outcome.served());
@@ -254,18 +208,7 @@ fn pickers_that_share_nothing_find_less_and_serve_everything_all_the_same() {
     let text = CHATS.text(9);
     let trace = Trace::text(&text, Format::Mooncake);
     let survey = trace.survey().expect("readable");
-    let stage = Stage {
-        trace: &trace,
-        survey: &survey,
-        constants: constants(),
-        replicas: 4,
-        pickers: 1,
-        scrape: None,
-        sessions_by_prefix: false,
-        changes: &[],
-        seed: 7,
-        base: Now::read(),
-    };
+    let stage = stage(&trace, &survey);
     let kind = Kind::Homing(Box::default());
     let [one, four] = [1, 4].map(|pickers| {
         let outcome = run(&Stage { pickers, ..stage }, &kind, Rate::Times(1.5), None, &mut |_| {}).expect("readable");
