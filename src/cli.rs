@@ -13,6 +13,7 @@ pub mod logging;
 pub mod replay;
 pub mod serve;
 mod source;
+pub mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Demo(demo::Args),
     /// Replay a trace of requests against simulated engines, and compare policies.
     Replay(replay::Args),
+    /// Print a trace of made-up requests, for `replay`.
+    Trace(trace::Args),
     /// Run a simulated engine, to try a gateway without a GPU.
     Engine(engine::Args),
 }
@@ -58,6 +61,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Engine(args) => engine::run(args),
     }
 }

@@ -1,6 +1,7 @@
 //! A trace of requests against simulated engines in virtual time: what a policy would have done to them.
 //!
 //! ```text
+//!   workload a trace out of chance, for those who have none
 //!   trace    a file, read as a stream -> Arrival          engine   what an engine does, step by step
 //!   policy   Homing itself (`pick::Picker`), and what it is compared with
 //!   change   replicas that fail, leave and join
@@ -23,6 +24,7 @@ mod rate;
 pub mod report;
 pub mod run;
 pub mod trace;
+pub mod workload;
 
 pub use rate::Rate;
 
