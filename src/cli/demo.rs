@@ -3,10 +3,10 @@
 //! What is public below is shared with the demo behind a real gateway (`tests/demo_gateway/`), so that both send the
 //! same and count alike.
 
-mod children;
+pub mod children;
 mod client;
 pub mod drive;
-mod envoy;
+pub mod envoy;
 pub mod explained;
 pub mod load;
 pub mod progress;
