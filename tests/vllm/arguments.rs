@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use serde::Serialize;
 
 /// Compare round robin and Homing on two real vLLM replicas on this machine's CPU, and check what Homing predicts.
 #[derive(Clone, Debug, Parser)]
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// The model: mini prefills some 8,000 tokens a second and core, small some 1,700.
     #[arg(long, value_enum, default_value_t = Size::Mini)]
     pub size: Size,
+    /// How much is asked in each turn.
+    #[arg(long, value_enum, default_value_t = Questions::Mixed)]
+    pub questions: Questions,
     /// KV blocks of each replica, of 32 tokens; vLLM keeps one for itself.
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(256..=16384))]
     pub blocks: u32,
@@ -42,6 +46,18 @@ pub struct Arguments {
 pub enum Size {
     Mini,
     Small,
+}
+
+/// What a question brings along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Questions {
+    /// A sentence or two, 60 to 400 bytes.
+    Short,
+    /// A page of text or code, 400 to 1,500 bytes.
+    Long,
+    /// One conversation has short ones, the next has long ones.
+    Mixed,
 }
 
 // === impl Size ===

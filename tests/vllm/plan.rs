@@ -3,6 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use crate::arguments::Questions;
 use crate::corpus::{Corpus, Kind};
 
 /// Different system prompts, and their bytes: some 1,000 tokens.
@@ -30,7 +31,7 @@ pub struct Conversation {
 
 impl Plan {
     /// `requests` requests of conversations that share system prompts; the first of these are used most.
-    pub fn new(corpus: &Corpus, seed: u64, requests: usize) -> Self {
+    pub fn new(corpus: &Corpus, seed: u64, requests: usize, questions: Questions) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let systems: Vec<&str> =
             (0..SYSTEMS).map(|_| corpus.cut(Kind::Prose, SYSTEM_BYTES, &mut random)).collect();
@@ -52,7 +53,7 @@ impl Plan {
                 continue;
             }
             let kind = if random.random_bool(0.5) { Kind::Prose } else { Kind::Code };
-            let bytes = random.random_range(300..1500);
+            let bytes = random.random_range(if questions.are_short_in(number) { 60..400 } else { 400..1500 });
             conversations[number].questions.push(corpus.cut(kind, bytes, &mut random).to_owned());
             order.push(number);
             if conversations[number].questions.len() == turns[number] {
@@ -60,5 +61,17 @@ impl Plan {
             }
         }
         Self { conversations, order }
+    }
+}
+
+// === impl Questions ===
+
+impl Questions {
+    fn are_short_in(self, conversation: usize) -> bool {
+        match self {
+            Self::Short => true,
+            Self::Long => false,
+            Self::Mixed => conversation.is_multiple_of(2),
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::arguments::Arguments;
 use crate::chat::{Asker, Message};
-use crate::corpus::{Corpus, Kind};
+use crate::corpus::Corpus;
 use crate::counters::Page;
 use crate::model::Model;
 use crate::plan::Plan;
@@ -43,7 +43,7 @@ pub async fn run(arguments: Arguments, replicas: &mut Replicas) -> anyhow::Resul
     let logs = output.join("logs");
 
     let corpus = Corpus::read()?;
-    let plan = Plan::new(&corpus, arguments.seed, arguments.requests as usize);
+    let plan = Plan::new(&corpus, arguments.seed, arguments.requests as usize, arguments.questions);
     let folder = output.join("model");
     let model = step("making the model's folder", Model::make(&python, arguments.size, folder)).await?;
     let addresses = match arguments.replicas.as_slice() {
