@@ -1,13 +1,13 @@
-//! The text that prompts are cut from: this repository's own pages and code, as the tokenizer knows them.
+//! The text that prompts are cut from, which the tokenizer was trained on.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-/// Prose and code; they have different numbers of bytes in a token, as a user's prompts do.
+/// Prose and code; they have different numbers of bytes in a token, as users' prompts have.
 pub struct Corpus {
     prose: String,
     code: String,
@@ -20,36 +20,16 @@ pub enum Kind {
     Code,
 }
 
-/// The files of the corpus: the pages of `docs/`, and the code of `src/`.
-pub fn files() -> anyhow::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok((found(&root.join("docs"), "md")?, found(&root.join("src"), "rs")?))
-}
-
-fn found(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("no {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(found(&path, extension)?);
-        } else if path.extension().is_some_and(|it| it == extension) {
-            files.push(path);
-        }
-    }
-    // The file system's order is nobody's.
-    files.sort();
-    Ok(files)
-}
-
 // === impl Corpus ===
 
 impl Corpus {
-    pub fn read() -> anyhow::Result<Self> {
-        let (prose, code) = files()?;
-        let text = |files: Vec<PathBuf>| -> anyhow::Result<String> {
-            files.iter().map(|file| fs::read_to_string(file).with_context(|| file.display().to_string())).collect()
+    /// What `model.py` has put into the model's folder.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        Ok(Self { prose: text(prose)?, code: text(code)? })
+        Ok(Self { prose: read("prose.txt")?, code: read("code.txt")? })
     }
 
     /// About `bytes` bytes from anywhere.

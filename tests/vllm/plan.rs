@@ -33,8 +33,7 @@ impl Plan {
     /// `requests` requests of conversations that share system prompts; the first of these are used most.
     pub fn new(corpus: &Corpus, seed: u64, requests: usize, questions: Questions) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
-        let systems: Vec<&str> =
-            (0..SYSTEMS).map(|_| corpus.cut(Kind::Prose, SYSTEM_BYTES, &mut random)).collect();
+        let systems: Vec<&str> = (0..SYSTEMS).map(|_| corpus.cut(Kind::Prose, SYSTEM_BYTES, &mut random)).collect();
         let mut conversations: Vec<Conversation> = Vec::new();
         let mut turns: Vec<usize> = Vec::new();
         let mut alive: Vec<usize> = Vec::new();

@@ -62,7 +62,8 @@ pub fn join(
     session_weight: f64,
 ) -> anyhow::Result<Vec<Predicted>> {
     let joined = exchanges.iter().enumerate().map(|(number, Exchange { turn, answer })| {
-        let decision = decisions.get(&answer.request_id).with_context(|| format!("request {number} was not decided"))?;
+        let decision =
+            decisions.get(&answer.request_id).with_context(|| format!("request {number} was not decided"))?;
         Ok(Predicted {
             number,
             turn: *turn,

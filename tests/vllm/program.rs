@@ -14,6 +14,7 @@ mod drive;
 mod http;
 mod load;
 mod model;
+mod parts;
 mod plan;
 mod prediction;
 mod progress;

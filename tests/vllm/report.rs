@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::arguments::Questions;
 use crate::arm;
 use crate::claims::Claim;
 use crate::counters::Cache;
@@ -32,6 +33,7 @@ pub struct Report {
 pub struct Setup {
     pub vllm: String,
     pub model: &'static str,
+    pub questions: Questions,
     pub seed: u64,
     pub requests: u32,
     /// As Homing had learned it at the end.

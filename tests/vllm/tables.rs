@@ -4,20 +4,24 @@ use std::fmt::Write;
 
 use crate::arm;
 use crate::prediction::{LEARNING, Spread, Summary};
-use crate::report::Report;
+use crate::report::{Report, Setup};
 
 /// Renders all tables.
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = policies(&mut text, report).and_then(|()| predictions(&mut text, report)).and_then(|()| claims(&mut text, report));
+    let _ = policies(&mut text, report)
+        .and_then(|()| predictions(&mut text, report))
+        .and_then(|()| claims(&mut text, report));
     text
 }
 
 fn policies(text: &mut String, report: &Report) -> std::fmt::Result {
     let setup = &report.setup;
     let [before, after] = &report.policies;
-    writeln!(text, "vLLM {}, model {}, seed {}, {} requests each\n", setup.vllm, setup.model, setup.seed, setup.requests)?;
+    let Setup { vllm, model, questions, seed, requests, .. } = setup;
+    let questions = format!("{questions:?}").to_lowercase();
+    writeln!(text, "vLLM {vllm}, model {model}, {requests} requests each, {questions} questions, seed {seed}\n")?;
     writeln!(text, "{:<34}{:>14}{:>14}", "", before.name, after.name)?;
     let mut row = |label: &str, number: &dyn Fn(&arm::Summary) -> String| {
         writeln!(text, "{label:<34}{:>14}{:>14}", number(before), number(after))
@@ -47,7 +51,15 @@ fn predictions(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         text,
         "{:<26}{:>9}{:>10}{:>10}{:>9}   {:>22}{:>8}   {:>18}   {:>18}",
-        "", "requests", "predicted", "reported", "sum", "p10 / p50 / p90", "max", "length, p10 / p90", "held, p10 / p90"
+        "",
+        "requests",
+        "predicted",
+        "reported",
+        "sum",
+        "p10 / p50 / p90",
+        "max",
+        "length, p10 / p90",
+        "held, p10 / p90"
     )?;
     for summary in &report.predictions {
         let Summary { group, requests, predicted, reported, off, off_by_length, off_by_held } = summary;
