@@ -103,22 +103,25 @@ impl Asker {
         let response = client.request(request.body(Full::new(Bytes::from(body.to_string())))?).await?;
         let status = response.status();
         let mut body = response.into_body();
-        let (mut bytes, mut first_token) = (Vec::new(), None);
+        // How much had arrived when.
+        let (mut bytes, mut arrived) = (Vec::new(), Vec::new());
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
             bytes.extend_from_slice(&data);
-            // The first event has the role and no text; it comes with the first token.
-            first_token.get_or_insert_with(|| asked.elapsed());
+            arrived.push((bytes.len(), asked.elapsed()));
         }
         let text = String::from_utf8(bytes)?;
         ensure!(status.is_success(), "answered {status}: {}", text.trim());
-        Self::read(&text, first_token.context("the answer is empty")?)
+        Self::read(&text, &arrived)
     }
 
     /// An answer from the events of its stream.
-    fn read(events: &str, first_token: Duration) -> anyhow::Result<Answer> {
+    fn read(events: &str, arrived: &[(usize, Duration)]) -> anyhow::Result<Answer> {
         let (mut text, mut id, mut usage, mut done) = (String::new(), String::new(), None, false);
-        for event in events.split("\n\n").filter_map(|event| event.trim().strip_prefix("data: ")) {
+        let (mut read, mut first_token) = (0, None);
+        for event in events.split_inclusive("\n\n") {
+            read += event.len();
+            let Some(event) = event.trim().strip_prefix("data: ") else { continue };
             if event == "[DONE]" {
                 done = true;
                 continue;
@@ -127,7 +130,11 @@ impl Asker {
             text.extend(chunk.choices.into_iter().filter_map(|choice| choice.delta.content));
             usage = chunk.usage.or(usage);
             id = chunk.id;
+            if first_token.is_none() && !text.is_empty() {
+                first_token = arrived.iter().find(|(bytes, _)| *bytes >= read).map(|(_, at)| *at);
+            }
         }
+        let first_token = first_token.context("the answer is empty")?;
         ensure!(done, "the stream ended early");
         let Usage { prompt_tokens, prompt_tokens_details } = usage.context("the answer has no usage")?;
         let cached_tokens = prompt_tokens_details.and_then(|details| details.cached_tokens);
