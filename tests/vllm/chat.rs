@@ -112,11 +112,15 @@ impl Asker {
         }
         let text = String::from_utf8(bytes)?;
         ensure!(status.is_success(), "answered {status}: {}", text.trim());
-        Self::read(&text, &arrived)
+        Answer::read(&text, &arrived)
     }
+}
 
-    /// An answer from the events of its stream.
-    fn read(events: &str, arrived: &[(usize, Duration)]) -> anyhow::Result<Answer> {
+// === impl Answer ===
+
+impl Answer {
+    /// An answer from the events of its stream; `arrived` says how many bytes of them had arrived when.
+    pub fn read(events: &str, arrived: &[(usize, Duration)]) -> anyhow::Result<Answer> {
         let (mut text, mut id, mut usage, mut done) = (String::new(), String::new(), None, false);
         let (mut read, mut first_token) = (0, None);
         for event in events.split_inclusive("\n\n") {

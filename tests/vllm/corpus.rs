@@ -29,7 +29,11 @@ impl Corpus {
             let path = folder.join(name);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        Ok(Self { prose: read("prose.txt")?, code: read("code.txt")? })
+        Ok(Self::of(read("prose.txt")?, read("code.txt")?))
+    }
+
+    pub fn of(prose: String, code: String) -> Self {
+        Self { prose, code }
     }
 
     /// About `bytes` bytes from anywhere.

@@ -47,7 +47,11 @@ pub struct Page(String);
 
 impl Page {
     pub async fn of(engine: SocketAddr) -> anyhow::Result<Self> {
-        http::get(engine, "/metrics").await.map(Self)
+        http::get(engine, "/metrics").await.map(Self::new)
+    }
+
+    pub fn new(text: String) -> Self {
+        Self(text)
     }
 
     pub fn counters(&self) -> Counters {
