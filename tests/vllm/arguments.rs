@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Questions::Mixed)]
     pub questions: Questions,
     /// KV blocks of each replica, of 32 tokens; vLLM keeps one for itself.
-    #[arg(long, default_value_t = 320, value_parser = clap::value_parser!(u32).range(256..=16384))]
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(256..=16384))]
     pub blocks: u32,
     /// Homing's configuration; default: its defaults.
     #[arg(long, value_name = "FILE")]

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 use crate::http;
 use crate::model::Model;
 
-/// Two at once on a cold machine took 134 s; most of it is Python's imports.
-const START: Duration = Duration::from_secs(420);
+/// Two at once took 30 s on an idle machine and 227 s on one of two cores that others use; most of it is imports.
+const START: Duration = Duration::from_secs(600);
 /// What SIGTERM gives them; two took 2.5 s.
 const GRACE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(200);

@@ -59,7 +59,7 @@ pub async fn run(arguments: Arguments, replicas: &mut Replicas) -> anyhow::Resul
     let addresses = match arguments.replicas.as_slice() {
         [] => {
             let start = replicas.start(&parts.python, &model, arguments.blocks, 2, &logs);
-            step("starting two vLLM replicas, one to two minutes", start).await?
+            step("starting two vLLM replicas, one to four minutes", start).await?
         }
         running => running.to_vec(),
     };
