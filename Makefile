@@ -29,7 +29,7 @@ with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts
 with_ai_gateway = ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMING_ENVOY_AI_GATEWAY="$$ai_gateway" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gateway test test-long test-mutants bench lint lint-rust fmt parts rust compiler python namespaces curl
+.PHONY: help demo demo-gateway test test-long test-vllm test-mutants bench lint lint-rust fmt parts rust compiler python namespaces curl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ test: rust python namespaces curl ## run every test, through real Envoys, client
 test-long: rust python namespaces ## run the tests of outages at full length (options in TEST_ARGS)
 	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
 
+# What is measured are hits, so a quick build will do. The engines are neither in `make parts` nor in `make test`.
+test-vllm: rust python ## compare round robin and Homing on two real vLLM replicas, 3.3 GB the first time (options in VLLM_ARGS)
+	@cargo build --locked --bin homing --example test-vllm
+	@vllm="$${HOMING_VLLM:-$$(scripts/parts/vllm)}" && $(with_envoy) HOMING_VLLM="$$vllm" HOMING_BIN="$(target)/debug/homing" \
+		"$(target)/debug/examples/test-vllm" $(VLLM_ARGS)
+
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
 	@$(with_parts) python3 tests/mutants.py $(MUTANTS)
 
@@ -60,7 +66,7 @@ bench: rust ## time the hot steps (options in BENCH_ARGS)
 lint: lint-rust python ## check format, lints, docs, dependencies, scripts and the chart
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources
 	@for script in $(wildcard scripts/parts/[a-z]*) .ci/run; do [ -d "$$script" ] || bash -n "$$script" || exit 1; done
-	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py
+	@python3 -c 'import ast, sys; [ast.parse(open(file).read()) for file in sys.argv[1:]]' tests/*.py tests/clients/*.py tests/vllm/*.py
 	@helm="$$(scripts/parts/helm)" && "$$helm" lint --strict --quiet --set image.repository=homing --set pool.name=pool charts/homing
 
 lint-rust: rust ## check format, lints and docs of the Rust code only

@@ -1,12 +1,12 @@
 //! `homing demo`: round robin and Homing, one after the other, on the same conversations through a real Envoy.
 //!
 //! What is public below is shared with the demo behind a real gateway (`tests/demo_gateway/`), so that both send the
-//! same and count alike.
+//! same and count alike, and with the run on real engines (`tests/vllm/`).
 
-mod children;
+pub mod children;
 mod client;
 pub mod drive;
-mod envoy;
+pub mod envoy;
 pub mod explained;
 pub mod load;
 pub mod progress;

@@ -77,8 +77,9 @@ impl Choices<'_> {
 
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
     ///
-    /// Where the prompt does not show it, that is the whole context. Else it is the last answer, as far as this
-    /// prompt can contain it, and only while the home still holds the prompt that the answer followed.
+    /// Where the prompt does not show it, that is the whole context. Else it is the end of the last prompt, which
+    /// fills no block, and the last answer, as far as this prompt can contain them, and only while the home still
+    /// holds the blocks before.
     pub fn hidden_tokens(&self, depths: &[u32]) -> f64 {
         let (Some(home), Some(session)) = (self.home, self.session.entry) else { return 0.0 };
         let bytes_per_token = self.picker.estimates.bytes_per_token();
@@ -86,10 +87,12 @@ impl Choices<'_> {
             return self.context_tokens();
         }
         let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
-        if held + self.block_tokens < session.prompt_tokens(bytes_per_token).min(self.prompt_tokens) {
+        let last_prompt = session.prompt_tokens(bytes_per_token);
+        if held + self.block_tokens < last_prompt.min(self.prompt_tokens) {
             return 0.0;
         }
-        f64::from(session.answer_tokens).min(self.prompt_tokens - held).max(0.0)
+        let end = (last_prompt - held).clamp(0.0, self.block_tokens);
+        (end + f64::from(session.answer_tokens)).min(self.prompt_tokens - held).max(0.0)
     }
 
     /// Whether the session has no home, and will have one where this request goes.

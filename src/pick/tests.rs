@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 mod away;
 mod choices;
+mod hidden;
 mod kinship;
 mod reports;
 mod retries;

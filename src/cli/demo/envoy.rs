@@ -30,6 +30,7 @@ pub enum Listener {
 
 /// A running Envoy.
 pub struct Envoy {
+    /// Its process.
     pub part: Part,
     listeners: Vec<(String, SocketAddr)>,
 }

@@ -1,7 +1,7 @@
 //! Session affinity: `weight * hidden` on every endpoint but the session's home.
 //!
 //! Hidden are the tokens of the session's context that its home holds and the prefix index cannot see:
-//! the answer generated last turn, or the whole context where the body is not read.
+//! the end of the last prompt that fills no block and the answer to it, or the whole context where the body is not read.
 //!
 //! A session that has no home is charged `weight * outdated` on endpoints that may end soon: it would have to move again.
 
