@@ -123,3 +123,79 @@ impl Peers {
 fn sent(load: &Load) -> Sent {
     Sent { waiting_tokens: load.waiting_tokens, waiting_requests: load.waiting_requests, in_flight: load.in_flight }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(replica: u64, epoch: u64, sequence: u64, in_flight: &[(u64, u32)]) -> Update {
+        let load = |&(endpoint, in_flight): &(u64, u32)| Load { endpoint, in_flight, ..Load::default() };
+        Update { replica, epoch, sequence, loads: in_flight.iter().map(load).collect(), ..Update::default() }
+    }
+
+    fn admit(peers: &mut Peers, update: &Update, now: Instant) -> (Admission, Vec<u64>) {
+        let mut touched = Vec::new();
+        let admission = peers.admit(update, now, |_, endpoint| touched.push(endpoint));
+        touched.sort_unstable();
+        (admission, touched)
+    }
+
+    #[test]
+    fn a_sum_is_of_all_who_are_not_silent_and_an_endpoint_that_is_not_listed_any_more_counts_nothing() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[(7, 2), (8, 1)]), now);
+        admit(&mut peers, &update(2, 1, 1, &[(7, 3)]), now + SILENCE / 2);
+        assert_eq!([7, 8].map(|endpoint| peers.sum(endpoint).in_flight), [5, 1]);
+        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 4)]), now);
+        assert_eq!(touched, [7, 8, 9]);
+        assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0, 4]);
+        peers.expire(now + SILENCE);
+        assert_eq!([7, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0]);
+    }
+
+    #[test]
+    fn numbers_only_grow_and_a_new_life_begins_them_again() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        let said = [(2, 5), (2, 5), (2, 4), (2, 8), (1, 99), (3, 1), (2, 9)]
+            .map(|(epoch, sequence)| admit(&mut peers, &update(1, epoch, sequence, &[]), now).0);
+        let fresh = |missed| Admission::Fresh { missed };
+        let late = Admission::Late;
+        assert_eq!(said, [fresh(0), late, late, fresh(2), late, fresh(0), late]);
+        peers.expire(now + SILENCE);
+        assert_eq!(admit(&mut peers, &update(1, 3, 1, &[]), now).0, late, "it was silent and is not forgotten");
+    }
+
+    #[test]
+    fn who_missed_something_asks_once_in_a_while() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[]), now);
+        assert!(peers.unplaced(now).is_empty());
+        admit(&mut peers, &update(1, 1, 3, &[]), now);
+        admit(&mut peers, &update(2, 1, 10, &[]), now);
+        assert_eq!(peers.unplaced(now), [1, 2], "one update did not come, and nine came before we did");
+        peers.is_unplaced(1);
+        assert!(peers.unplaced(now + ASK_EVERY / 2).is_empty());
+        assert_eq!(peers.unplaced(now + ASK_EVERY), [1]);
+    }
+
+    #[test]
+    fn noise_makes_no_more_replicas_than_any_pool_has() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        for replica in 1..=MAX_PEERS as u64 {
+            admit(&mut peers, &update(replica, 1, 1, &[(7, 1)]), now);
+        }
+        let late = u64::MAX;
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now), (Admission::Crowded, vec![]));
+        peers.expire(now + REMEMBERED);
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now).0, Admission::Fresh { missed: 0 });
+    }
+
+    #[test]
+    fn sums_of_anything_end_at_the_highest_number() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        for replica in [1, 2] {
+            admit(&mut peers, &update(replica, 1, 1, &[(7, u32::MAX)]), now);
+        }
+        assert_eq!(peers.sum(7).in_flight, u32::MAX);
+    }
+}

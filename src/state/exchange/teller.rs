@@ -72,3 +72,37 @@ fn loads(pool: &PoolSnapshot) -> Vec<Load> {
     });
     loads.filter(|load| load.in_flight > 0).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Endpoint;
+    use crate::state::{Booking, pool};
+
+    #[test]
+    fn it_tells_what_changed_and_a_heartbeat_where_nothing_did() {
+        let (reader, mut writer) = pool(Default::default());
+        writer.replace(vec![Endpoint::new("a", ([10, 0, 0, 1], 80).into())]);
+        let member = reader.load().members()[0].clone();
+        let outbox = Outbox::new(3);
+        let mut teller = Teller::new(&outbox, 9);
+        let begin = Instant::now();
+        let mut told = |millis, asks: &[u64]| {
+            let at = begin + Duration::from_millis(millis);
+            let update = teller.update(&outbox, &reader.load(), asks.to_vec(), 5, at)?;
+            assert_eq!((update.replica, update.epoch, update.digest_key), (3, 9, 5));
+            Some((update.sequence, update.loads.len(), update.blocks.len(), update.unplaced))
+        };
+        assert_eq!(told(0, &[]), Some((1, 0, 0, vec![])), "it is there");
+        assert_eq!(told(50, &[]), None);
+        let booking = Booking::new(&member, 10.0, 0.0, begin);
+        assert_eq!(told(100, &[]), Some((2, 1, 0, vec![])));
+        assert_eq!([told(150, &[]), told(599, &[])], [None, None]);
+        assert_eq!(told(600, &[]), Some((3, 1, 0, vec![])), "load is told whole again");
+        drop(booking);
+        assert_eq!(told(650, &[]), Some((4, 0, 0, vec![])));
+        outbox.credited(member.placement, &[1], 0);
+        assert_eq!(told(700, &[]), Some((5, 0, 1, vec![])));
+        assert_eq!(told(750, &[4]), Some((6, 0, 0, vec![4])));
+    }
+}
