@@ -252,7 +252,7 @@ impl Picked {
             picker.metrics.moved_sessions.inc();
         }
         let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
-        self.bound = picker.bind(&pool, key, session, now);
+        self.bound = picker.bind(key, session, sessions, now);
     }
 }
 

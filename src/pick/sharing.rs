@@ -6,11 +6,9 @@
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
-use crate::config::{Affinity, PickerConfig};
+use crate::config::{Affinity, PickerConfig, Sessions as SessionsConfig};
 use crate::model::{EndpointId, Now, SessionKey};
-use crate::state::{
-    Heard, Inbox, Member, Outbox, PoolSnapshot, Session, Stamp, Tables, Teller, Undecodable, decode, encode,
-};
+use crate::state::{Heard, Inbox, Member, Outbox, Session, Stamp, Tables, Teller, Undecodable, decode, encode};
 
 use super::Picker;
 
@@ -96,12 +94,11 @@ impl Picker {
     }
 
     /// Binds a session; returns whether nobody has done so later.
-    pub(super) fn bind(&self, pool: &PoolSnapshot, key: SessionKey, session: Session, now: Now) -> bool {
-        let sessions = &self.config.load().sessions;
+    pub(super) fn bind(&self, key: SessionKey, session: Session, config: &SessionsConfig, now: Now) -> bool {
         let stamp = self.stamp(now);
-        let bound = self.sessions.bind(key, session, stamp, now.instant, sessions.idle_timeout, sessions.max_sessions);
+        let bound = self.sessions.bind(key, session, stamp, now.instant, config.idle_timeout, config.max_sessions);
         if bound {
-            self.tell_bound(pool, key, session, stamp);
+            self.tell_bound(key, session, stamp);
         }
         bound
     }
@@ -117,7 +114,7 @@ impl Picker {
     ) {
         let stamp = self.stamp(now);
         if let Some(session) = self.sessions.answered(key, home, answer_tokens, prompt_bytes, stamp, now.instant) {
-            self.tell_bound(&self.pool.load(), key, session, stamp);
+            self.tell_bound(key, session, stamp);
         }
     }
 
@@ -128,8 +125,9 @@ impl Picker {
         self.outbox.iter().for_each(|outbox| outbox.ended(key, stamp));
     }
 
-    fn tell_bound(&self, pool: &PoolSnapshot, key: SessionKey, session: Session, stamp: Stamp) {
-        if let (Some(outbox), Some(home)) = (&self.outbox, pool.get(session.home)) {
+    fn tell_bound(&self, key: SessionKey, session: Session, stamp: Stamp) {
+        let Some(outbox) = &self.outbox else { return };
+        if let Some(home) = self.pool.load().get(session.home) {
             outbox.bound(key, home.placement, session, stamp);
         }
     }

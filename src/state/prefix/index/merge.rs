@@ -1,5 +1,6 @@
 //! What others credited to an endpoint, taken in as if it had been picked here.
 
+use super::super::chain::MAX_BLOCKS;
 use super::super::lane::{Lane, NO_PARENT};
 use super::PrefixIndex;
 
@@ -32,9 +33,9 @@ impl PrefixIndex {
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
         let above = if before > 0 { parent } else { NO_PARENT };
         self.touch(lane, &mut blocks, above, hashes, generation);
-        // Bounded by what is held: whoever writes nonsense could tell of blocks that follow each other in a circle.
+        // Bounded as any chain is: whoever writes nonsense could tell of blocks that follow each other in a circle.
         let mut next = above;
-        for _ in 0..before.min(blocks.len()) {
+        for _ in 0..before.min(MAX_BLOCKS) {
             let Some(parent) = blocks.renew(next) else { break };
             next = parent;
         }
