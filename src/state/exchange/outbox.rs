@@ -156,6 +156,7 @@ fn binding(key: SessionKey, stamp: Stamp) -> Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{Lane, PrefixIndex, Tail};
 
     #[test]
     fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
@@ -167,6 +168,28 @@ mod tests {
         let said: Vec<_> = outbox.take().blocks.into_iter().map(|it| (it.depth, it.parent, it.hashes)).collect();
         assert_eq!(said, [(3, 0, vec![1, 2, 3]), (3, 2, vec![3]), (3, 3, vec![])]);
         assert!(outbox.take().blocks.is_empty(), "told once");
+    }
+
+    #[test]
+    fn news_of_one_endpoint_leave_in_their_order_whichever_thread_they_come_from() {
+        let outbox = Outbox::new(1);
+        let chain: Vec<u64> = (1..=300).collect();
+        let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
+        let grow = || {
+            for len in 1..=chain.len() {
+                let tell = |chain: &[u64], known| outbox.credited(9, chain, known);
+                here.record_and_tell(&mine, &chain[..len], 250, outbox.generation(), tell);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(grow);
+            }
+        });
+        for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
+            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1));
+        }
+        assert_eq!(mine.by_age(), theirs.by_age());
     }
 
     #[test]
