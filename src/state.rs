@@ -9,7 +9,7 @@
 //!   KnownAdapters  names that engines reported
 //! ```
 //!
-//! [`exchange`] is what replicas of one pool tell each other of all this.
+//! `exchange/` holds what replicas of one pool tell each other of all this.
 //!
 //! Readers and writers are different types; a pick takes no lock that a writer can hold for long.
 //! Clocks are arguments.
