@@ -13,9 +13,9 @@ use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use homing::config;
 use homing::ext_proc::{BodyReply, Budget, Machine, Options, Reply};
 use homing::model::{Endpoint, Now};
-use homing::pick::Picker;
+use homing::pick::{Picker, Replica};
 use homing::sources::{endpoints_file, engine_metrics};
-use homing::state::{PoolReader, PrefixIndex, pool};
+use homing::state::{self, Outbox, PoolReader, PrefixIndex, SILENCE, pool};
 
 /// A configuration that is accepted reads back as itself; one that is refused says at least one reason.
 pub fn config(data: &[u8]) {
@@ -53,6 +53,28 @@ pub fn engine_metrics(data: &[u8]) {
     assert_eq!(report, engine_metrics::parse(page));
     assert!(report.kv_usage.is_none_or(|share| (0.0..=1.0).contains(&share)));
     assert!(report.adapters.is_none_or(|adapters| adapters.slots > 0 && adapters.in_use.len() <= 2048));
+}
+
+/// What another picker tells is an error or is taken in: never a panic, it comes back as it was when it is told again,
+/// the second time it changes nothing, and what it says of load is forgotten when nothing follows.
+pub fn update(data: &[u8]) {
+    let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+    let (picker, pool) = picker(3);
+    let outbox = Arc::new(Outbox::new(1));
+    let mut replica = Replica::new(Arc::clone(&outbox), now);
+    let picker = Arc::into_inner(picker).expect("nobody else has it").with_outbox(outbox);
+    if picker.hear(&mut replica, data, now).is_err() {
+        return;
+    }
+    let update = state::decode(data).expect("it was heard");
+    assert_eq!(state::decode(&state::encode(&update)), Ok(update));
+    let load = || pool.load().members().iter().map(|it| (it.load.in_flight(), it.lane.len())).collect::<Vec<_>>();
+    let before = load();
+    assert!(picker.hear(&mut replica, data, now).is_ok());
+    assert_eq!(load(), before);
+    let later = Now { instant: now.instant + SILENCE, ..now };
+    assert!(picker.tell(&mut replica, later).is_some());
+    assert!(load().iter().all(|(in_flight, _)| *in_flight == 0));
 }
 
 /// A stream survives messages in any order, answers each direction in order, passes on no other bytes than came,

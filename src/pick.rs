@@ -9,6 +9,7 @@ mod explain;
 mod picked;
 mod reports;
 mod session;
+mod sharing;
 mod view;
 
 use std::cell::RefCell;
@@ -24,13 +25,14 @@ use crate::metrics::Metrics;
 use crate::model::{Decision, Now, Prompt, Reason, Request, TOKEN_ID_BYTES, Unit};
 use crate::routing::{Candidate, Pick, PickContext, Scored, Scorers, picker};
 use crate::state::{
-    Booking, Chain, DecisionLog, Estimates, KnownAdapters, Member, PoolReader, PoolSnapshot, PrefixIndex,
+    Booking, Chain, DecisionLog, Estimates, KnownAdapters, Member, Outbox, PoolReader, PoolSnapshot, PrefixIndex,
     PrefixScratch, SessionDigest, Sessions, hash_prompt,
 };
 
 use session::{KnownSession, is_bound};
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
+pub use sharing::Replica;
 pub use view::EndpointView;
 
 /// Decisions kept for `homing explain`.
@@ -44,6 +46,8 @@ pub struct Picker {
     profile: ArcSwap<Profile>,
     index: Arc<PrefixIndex>,
     sessions: Sessions,
+    /// What other replicas are to be told; `None` where there are none.
+    outbox: Option<Arc<Outbox>>,
     digest: ArcSwap<SessionDigest>,
     estimates: Estimates,
     adapters: KnownAdapters,
@@ -114,6 +118,7 @@ impl Picker {
             profile: ArcSwap::from_pointee(profile),
             index,
             sessions: Sessions::new(now),
+            outbox: None,
             digest: ArcSwap::from_pointee(SessionDigest::derived_from(pool_name)),
             estimates,
             adapters: KnownAdapters::default(),
@@ -238,7 +243,7 @@ impl Picker {
 
         let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
         let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
-        self.contained(|| self.index.record(&member.lane, &scratch.chain, capacity));
+        self.contained(|| self.credit(member, &scratch.chain, capacity));
         self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let adapter_is_new = member.load.picked(adapter);

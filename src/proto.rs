@@ -5,3 +5,9 @@
 pub mod inspect {
     tonic::include_proto!("homing.v1alpha1");
 }
+
+/// `homing.sync.v1`, what the pickers of one pool tell each other.
+#[allow(clippy::allow_attributes_without_reason, reason = "generated code gives no reasons")]
+pub mod sync {
+    tonic::include_proto!("homing.sync.v1");
+}

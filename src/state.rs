@@ -9,6 +9,8 @@
 //!   KnownAdapters  names that engines reported
 //! ```
 //!
+//! `exchange/` holds what replicas of one pool tell each other of all this.
+//!
 //! Readers and writers are different types; a pick takes no lock that a writer can hold for long.
 //! Clocks are arguments.
 
@@ -16,10 +18,12 @@ mod adapters;
 mod average;
 mod decisions;
 mod estimates;
+mod exchange;
 mod failures;
 mod foreign;
 mod ledger;
 mod load;
+mod others;
 mod pool;
 mod prefix;
 mod said;
@@ -28,10 +32,15 @@ mod sessions;
 pub use adapters::{KnownAdapters, LoadedAdapters};
 pub use decisions::DecisionLog;
 pub use estimates::Estimates;
+pub use exchange::{
+    HEARTBEAT, Heard, HybridClock, Inbox, MAX_BYTES, Outbox, SILENCE, Stamp, Tables, Teller, Undecodable, decode,
+    encode,
+};
 pub use failures::Outcome;
 pub use ledger::Booking;
 pub use load::LoadCell;
+pub use others::Sent;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
-pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, hash_prompt};
+pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, Tail, hash_prompt};
 pub use said::LastSaid;
 pub use sessions::{Session, SessionClass, SessionDigest, Sessions};

@@ -5,6 +5,11 @@
 #[path = "../fuzz/claims.rs"]
 mod claims;
 
+use std::sync::LazyLock;
+
+use homing::model::Endpoint;
+use homing::proto::sync::{Binding, Blocks, Load, Update};
+use homing::state;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -33,6 +38,42 @@ vllm:lora_requests_info{max_lora=\"2\",running_lora_adapters=\"a, b\",waiting_lo
 sglang:num_queue_reqs{dp_rank=\"1\",priority=\"\",tp_rank=\"0\"} 2.0
 process_start_time_seconds 1.79525458217e+09
 ";
+
+/// What a picker tells another, of endpoints that the other has.
+static UPDATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let placement = |place: u16| {
+        let name = format!("r{place}");
+        Endpoint::new(&name, ([127, 0, 0, 1], 8000 + place).into()).placement()
+    };
+    let chain = |endpoint, depth, parent, hashes: &[u64]| Blocks {
+        endpoint,
+        depth,
+        parent,
+        hashes: hashes.to_vec(),
+        retracted: false,
+    };
+    state::encode(&Update {
+        replica: 2,
+        epoch: 5,
+        sequence: 9,
+        loads: vec![Load { endpoint: placement(0), waiting_tokens: 700, waiting_requests: 1, in_flight: 2 }],
+        blocks: vec![
+            chain(placement(0), 3, 0, &[11, 12, 13]),
+            chain(placement(0), 5, 13, &[14, 15]),
+            chain(placement(1), 4, 13, &[14]),
+            Blocks { endpoint: placement(0), hashes: vec![15], retracted: true, ..Blocks::default() },
+        ],
+        bindings: vec![Binding {
+            key_low: 3,
+            endpoint: placement(1),
+            prompt_bytes: 90,
+            clock: 7,
+            ..Binding::default()
+        }],
+        unplaced: vec![1],
+        digest_key: 0,
+    })
+});
 
 /// A copy of the input in which a few runs of bytes are replaced by others.
 fn broken(good: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
@@ -71,6 +112,11 @@ proptest! {
     }
 
     #[test]
+    fn update_claims_hold(data in broken(&UPDATE)) {
+        claims::update(&data);
+    }
+
+    #[test]
     fn stream_claims_hold_in_any_order_of_messages(data in vec(any::<u8>(), 1..40)) {
         claims::stream(&data);
     }
@@ -85,5 +131,6 @@ proptest! {
 fn the_good_inputs_are_good() {
     assert!(homing::config::parse(std::str::from_utf8(CONFIG).expect("text")).is_ok());
     assert!(homing::sources::endpoints_file::parse(std::str::from_utf8(ENDPOINTS).expect("text")).is_ok());
+    assert!(state::decode(&UPDATE).is_ok());
     assert_eq!(homing::sources::engine_metrics::parse(&METRICS[1..]).waiting, Some(3));
 }

@@ -17,6 +17,7 @@ use crate::replay::change::Change;
 use crate::replay::page::{self, Page};
 use crate::replay::policy::Spec;
 use crate::replay::report;
+use crate::state::HEARTBEAT;
 
 use compare::Comparison;
 use engines::{Engines, above_zero};
@@ -42,12 +43,19 @@ pub struct Args {
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
 
-    /// How many pickers there are; several share nothing, and requests reach any of them. A list compares.
+    /// How many pickers there are; requests reach any of them. A list compares.
     #[arg(
         long, default_value = "1", value_name = "N[,N]", value_delimiter = ',',
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pickers: Vec<u16>,
+
+    /// How often several pickers tell each other what they know, or `none`. A list compares. Each telling takes 4 ms to
+    /// arrive. Only Homing's pickers can: others share nothing, whatever is said here.
+    #[arg(
+        long, default_value = "none", value_name = "DURATION[,DURATION]", value_delimiter = ',', value_parser = sharing
+    )]
+    share_every: Vec<ShareEvery>,
 
     /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average. May be
     /// repeated.
@@ -161,6 +169,23 @@ fn part(text: &str) -> Result<f64, String> {
     percent.map(|percent| percent / 100.0).ok_or_else(|| "a share is written as 10%, and is less than 100%".to_owned())
 }
 
+/// Time between two exchanges; `None` where nothing is shared.
+#[derive(Clone, Copy, Debug)]
+struct ShareEvery(Option<Duration>);
+
+/// A picker that is silent for longer than a heartbeat would soon count as gone.
+fn sharing(text: &str) -> Result<ShareEvery, String> {
+    if text == "none" {
+        return Ok(ShareEvery(None));
+    }
+    let interval = humantime::parse_duration(text).map_err(|error| format!("{error}, nor `none`"))?;
+    if (Duration::from_millis(1)..=HEARTBEAT).contains(&interval) {
+        Ok(ShareEvery(Some(interval)))
+    } else {
+        Err(format!("pickers tell each other every 1ms to {}", humantime::format_duration(HEARTBEAT)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +229,16 @@ mod tests {
         let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers)).collect();
         assert_eq!(said, [("random", 1), ("random", 3), ("llm-d", 1), ("llm-d", 3)]);
         assert!(report::table(&rows).contains("random x 3"), "{}", report::table(&rows));
+    }
+
+    #[test]
+    fn several_pickers_of_homing_have_a_row_for_each_interval_and_others_just_one() {
+        let flags = "--format prompts --policy random --policy default --pickers 1,2 --share-every 50ms,none";
+        let rows = compared(PROMPTS, flags).expect("readable");
+        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers, row.share_every)).collect();
+        let homing = [("default", 1, None), ("default", 2, Some(0.05)), ("default", 2, None)];
+        assert_eq!(said[..2], [("random", 1, None), ("random", 2, None)]);
+        assert_eq!(said[2..], homing);
     }
 
     #[test]
@@ -283,6 +318,9 @@ mod tests {
             "--warm-up 100%",
             "--warm-up 0.1",
             "--warm-up -1%",
+            "--share-every 0s",
+            "--share-every 2s",
+            "--share-every often",
             "--policy fastest",
             "--policy a=/nowhere",
             "--profile gpu",

@@ -180,20 +180,20 @@ impl Picked {
         }
         let Some(session) = self.facts.session.filter(|_| self.bound) else { return };
         if self.facts.ends {
-            self.picker.sessions.end(session);
+            self.picker.session_ended(session, now);
         } else {
             let answer_tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
             // The engine knows the length of what the request did not show.
             let told = usage.prompt_tokens.filter(|_| self.facts.is_excerpt);
             let prompt_bytes = told.map(|tokens| (tokens as f64 * estimates.bytes_per_token()) as u32);
-            self.picker.sessions.answered(session, self.booking.endpoint(), answer_tokens, prompt_bytes, now.instant);
+            self.picker.session_answered(session, self.booking.endpoint(), answer_tokens, prompt_bytes, now);
         }
     }
 
     /// Nothing more will be seen of the response.
     pub fn detach(mut self, now: Now) -> Detached {
         if self.facts.ends {
-            self.facts.session.iter().for_each(|session| self.picker.sessions.end(*session));
+            self.facts.session.iter().for_each(|session| self.picker.session_ended(*session, now));
         } else if !self.answered {
             // No answer will ever be seen here: the pick is the best that is known of the session.
             self.bind(now);
@@ -218,7 +218,7 @@ impl Picked {
         self.facts.adapter_is_new = self.facts.adapter.is_some_and(|adapter| served.load.adapters().picked(adapter));
         let capacity =
             served.lane.capacity_blocks(&picker.config.load().prefix_index, picker.estimates.bytes_per_token());
-        picker.index.record(&served.lane, &self.facts.chain, capacity);
+        picker.credit(served, &self.facts.chain, capacity);
         // What it held before is not known, so nothing is taken back from it later.
         self.facts.matched = self.facts.chain.len();
         self.booking.move_to(served);
@@ -228,7 +228,7 @@ impl Picked {
     fn take_back(&mut self, pool: &PoolSnapshot) {
         let adapter = self.facts.adapter.filter(|_| std::mem::take(&mut self.facts.adapter_is_new));
         let Some(member) = pool.get(self.booking.endpoint()) else { return };
-        self.picker.index.retract(&member.lane, &self.facts.chain[self.facts.matched..]);
+        self.picker.retract(member, &self.facts.chain[self.facts.matched..]);
         adapter.into_iter().for_each(|adapter| member.load.adapters().remove(adapter));
     }
 
@@ -252,8 +252,7 @@ impl Picked {
             picker.metrics.moved_sessions.inc();
         }
         let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
-        picker.sessions.bind(key, session, now.instant, sessions.idle_timeout, sessions.max_sessions);
-        self.bound = true;
+        self.bound = picker.bind(key, session, sessions, now);
     }
 }
 

@@ -11,6 +11,7 @@ mod kinship;
 mod reports;
 mod retries;
 mod rollout;
+mod sharing;
 
 struct World {
     picker: Arc<Picker>,

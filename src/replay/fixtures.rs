@@ -24,6 +24,7 @@ pub fn stage<'a>(trace: &'a Trace, survey: &'a Survey) -> Stage<'a> {
         constants: constants(),
         replicas: 4,
         pickers: 1,
+        share_every: None,
         scrape: None,
         sessions_by_prefix: false,
         warm_up: 0,

@@ -4,6 +4,7 @@
 //! look into the engines.
 
 mod bounds;
+mod exchange;
 mod hash;
 mod homing;
 mod kind;
@@ -47,6 +48,8 @@ pub struct Setting<'a> {
     pub survey: &'a Survey,
     /// The moment at which virtual time begins.
     pub base: Now,
+    /// Its number among pickers that tell each other what they know, from 1; `None` where it knows only its own.
+    pub replica: Option<u64>,
 }
 
 /// One way to pick.
@@ -86,5 +89,26 @@ pub trait Policy {
     /// A scrape of `engine` came in.
     fn scraped(&mut self, engine: usize, said: &Said, now: Seconds) {
         let _ = (engine, said, now);
+    }
+
+    /// What its fellow pickers are to be told now, if anything.
+    fn tell(&mut self, now: Seconds) -> Option<Vec<u8>> {
+        let _ = now;
+        None
+    }
+
+    /// A fellow picker told this.
+    fn hear(&mut self, bytes: &[u8], now: Seconds) {
+        let _ = (bytes, now);
+    }
+
+    /// When it has something to do of itself; infinity where it has not.
+    fn next_event(&self) -> Seconds {
+        Seconds::INFINITY
+    }
+
+    /// Does what was to be done at `now`.
+    fn advance(&mut self, now: Seconds) {
+        let _ = now;
     }
 }

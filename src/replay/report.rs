@@ -24,11 +24,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// The policy's name, and how many pickers it had where they are several.
+    /// The policy's name, and where it had several pickers how many they were and how often they told each other.
     pub fn name(&self) -> String {
-        match self.pickers {
-            1 => self.policy.clone(),
-            pickers => format!("{} x {pickers}", self.policy),
+        let Self { policy, pickers, share_every, .. } = self;
+        match (pickers, share_every) {
+            (1, _) => policy.clone(),
+            (_, None) => format!("{policy} x {pickers}"),
+            (_, Some(seconds)) => format!("{policy} x {pickers}, {} ms", (seconds * 1e3).round()),
         }
     }
 }
@@ -88,6 +90,14 @@ mod tests {
                 "slo_attainment": 0.9,
             }])
         );
+    }
+
+    #[test]
+    fn a_name_says_how_many_pickers_there_are_and_how_often_they_tell_each_other() {
+        let named = |pickers, share_every| Row { pickers, share_every, ..row("default", None) }.name();
+        assert_eq!(named(1, None), "default");
+        assert_eq!(named(2, None), "default x 2");
+        assert_eq!(named(4, Some(0.05)), "default x 4, 50 ms");
     }
 
     #[test]

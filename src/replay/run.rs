@@ -1,6 +1,7 @@
 //! One replay: a trace, a policy, some engines, and one loop over what happens next.
 //!
-//! At one moment engines come first, then changes, scrapes and arrivals: what ends is seen by what begins.
+//! At one moment engines come first, then changes, scrapes, what pickers tell each other, and arrivals: what ends is
+//! seen by what begins.
 //!
 //! All that a replica had when it failed fails: engines send the head of a streamed answer at once, and after that no
 //! gateway tries again. Until the pool knows of it, what is sent there gets no connection and fails too.
@@ -36,8 +37,10 @@ pub struct Stage<'a> {
     pub constants: Constants,
     /// How many engines; at least 1.
     pub replicas: usize,
-    /// How many pickers, which share nothing; at least 1.
+    /// How many pickers; at least 1.
     pub pickers: usize,
+    /// Time between two exchanges of what they know; `None` where they share nothing.
+    pub share_every: Option<Duration>,
     /// Time between two scrapes of one engine; where none is given, each policy's own.
     pub scrape: Option<Duration>,
     /// Whether requests without a session get that of their conversation, as far as their beginnings tell.
@@ -110,17 +113,20 @@ pub fn run(
             break;
         }
         let changes = replay.changes.last().map_or(Seconds::INFINITY, |change| change.at);
-        if event <= arrives && event <= next_scrape && event <= changes {
+        let exchange = replay.policy.next_event();
+        if event <= arrives && event <= next_scrape && event <= changes && event <= exchange {
             replay.advance(engine, event);
             if too_many(&replay.outcome) {
                 replay.outcome.give_up();
                 break;
             }
-        } else if changes <= next_scrape && changes <= arrives {
+        } else if changes <= next_scrape && changes <= arrives && changes <= exchange {
             replay.change();
-        } else if next_scrape <= arrives {
+        } else if next_scrape <= arrives && next_scrape <= exchange {
             replay.scrape(next_scrape);
             next_scrape += interval.unwrap_or(Seconds::INFINITY);
+        } else if exchange <= arrives {
+            replay.policy.advance(exchange);
         } else if let Some(arrival) = next_arrival.take() {
             if arrival.number % 64 == 0 {
                 progress(arrival.number);
@@ -163,7 +169,7 @@ impl<'a> Replay<'a> {
     fn new(stage: &'a Stage<'a>, kind: &Kind) -> Self {
         let Stage { survey, constants, replicas, seed, base, .. } = *stage;
         let (block_tokens, blocks) = (constants.block_tokens, constants.blocks());
-        let setting = Setting { replicas, block_tokens, blocks, seed, survey, base };
+        let setting = Setting { replicas, block_tokens, blocks, seed, survey, base, replica: None };
         let scope = kind.cache_scope();
         let shared = match scope {
             CacheScope::Own => None,
@@ -177,7 +183,7 @@ impl<'a> Replay<'a> {
             policy: if stage.pickers == 1 {
                 kind.build(&setting)
             } else {
-                Box::new(Several::new(kind, stage.pickers, &setting))
+                Box::new(Several::new(kind, stage.pickers, stage.share_every, &setting))
             },
             engines: Vec::new(),
             events: Vec::new(),

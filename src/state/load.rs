@@ -9,6 +9,7 @@ use super::adapters::LoadedAdapters;
 use super::average::Average;
 use super::failures::{Failures, Outcome};
 use super::foreign::Foreign;
+use super::others::{Others, Sent};
 use super::said::LastSaid;
 
 /// Prefill speed until an endpoint has shown its own, in tokens per second.
@@ -30,6 +31,7 @@ pub struct LoadCell {
     most_waiting_requests: AtomicU32,
     in_flight: AtomicU32,
     most_in_flight: AtomicU32,
+    others: Others,
     foreign: Foreign,
     foreign_waiting: AtomicU32,
     foreign_running: AtomicU32,
@@ -49,6 +51,7 @@ impl Default for LoadCell {
             most_waiting_requests: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
             most_in_flight: AtomicU32::new(0),
+            others: Others::default(),
             foreign: Foreign::default(),
             foreign_waiting: AtomicU32::new(0),
             foreign_running: AtomicU32::new(0),
@@ -93,14 +96,32 @@ impl LoadCell {
         self.in_flight.load(Relaxed)
     }
 
-    /// Q: booked tokens, and what others made wait there at `mean_uncached` tokens a request.
-    pub fn waiting_tokens(&self, mean_uncached: f64) -> f64 {
-        self.booked_tokens() as f64 + f64::from(self.foreign_waiting.load(Relaxed)) * mean_uncached
+    /// What we sent there and is not over yet: what the other replicas are told.
+    pub fn sent(&self) -> Sent {
+        Sent {
+            waiting_tokens: self.booked_tokens(),
+            waiting_requests: self.waiting_requests.load(Relaxed),
+            in_flight: self.booked_requests(),
+        }
     }
 
-    /// n: our requests in flight, and what others run there.
+    /// The other replicas together have sent this there.
+    pub fn others_sent(&self, sent: Sent) {
+        self.others.set(sent);
+        self.note_most_waiting(self.waiting_requests.load(Relaxed));
+        self.note_most_in_flight(self.booked_requests());
+    }
+
+    /// Q: tokens booked by all replicas, and what strangers made wait there at `mean_uncached` tokens a request.
+    pub fn waiting_tokens(&self, mean_uncached: f64) -> f64 {
+        self.booked_tokens().saturating_add(self.others.waiting_tokens()) as f64
+            + f64::from(self.foreign_waiting.load(Relaxed)) * mean_uncached
+    }
+
+    /// n: the requests of all replicas in flight, and what strangers run there.
     pub fn in_flight(&self) -> u32 {
-        self.booked_requests().saturating_add(self.foreign_running.load(Relaxed))
+        let booked = self.booked_requests().saturating_add(self.others.in_flight());
+        booked.saturating_add(self.foreign_running.load(Relaxed))
     }
 
     /// Prefill speed in tokens per second.
@@ -137,8 +158,10 @@ impl LoadCell {
         if let Some(adapters) = &report.adapters {
             self.adapters.reported(adapters);
         }
-        let most_waiting = self.most_waiting_requests.swap(self.waiting_requests.load(Relaxed), Relaxed);
-        let most_in_flight = self.most_in_flight.swap(self.in_flight.load(Relaxed), Relaxed);
+        let most_waiting = self.most_waiting_requests.swap(0, Relaxed);
+        let most_in_flight = self.most_in_flight.swap(0, Relaxed);
+        self.note_most_waiting(self.waiting_requests.load(Relaxed));
+        self.note_most_in_flight(self.booked_requests());
         let (waiting, running) = self.foreign.observe(
             report.waiting.unwrap_or(0),
             report.running.unwrap_or(0),
@@ -180,10 +203,17 @@ impl LoadCell {
 
     pub(super) fn book(&self, tokens: u64) {
         self.waiting_tokens.fetch_add(tokens, Relaxed);
-        let waiting = self.waiting_requests.fetch_add(1, Relaxed) + 1;
-        self.most_waiting_requests.fetch_max(waiting, Relaxed);
-        let in_flight = self.in_flight.fetch_add(1, Relaxed) + 1;
-        self.most_in_flight.fetch_max(in_flight, Relaxed);
+        self.note_most_waiting(self.waiting_requests.fetch_add(1, Relaxed) + 1);
+        self.note_most_in_flight(self.in_flight.fetch_add(1, Relaxed) + 1);
+    }
+
+    /// So many of our requests wait there, beside those of the others: all that explains an engine's queue.
+    fn note_most_waiting(&self, own: u32) {
+        self.most_waiting_requests.fetch_max(own.saturating_add(self.others.waiting_requests()), Relaxed);
+    }
+
+    fn note_most_in_flight(&self, own: u32) {
+        self.most_in_flight.fetch_max(own.saturating_add(self.others.in_flight()), Relaxed);
     }
 
     pub(super) fn release_waiting(&self, tokens: u64) {

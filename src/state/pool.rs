@@ -42,6 +42,7 @@ pub struct PoolSnapshot {
     /// Slot to place in `members`.
     slots: Vec<Option<u32>>,
     addresses: HashMap<SocketAddr, u32, ahash::RandomState>,
+    placements: HashMap<u64, u32, ahash::RandomState>,
 }
 
 /// Reads the pool; cheap to clone.
@@ -101,6 +102,11 @@ impl PoolSnapshot {
     pub fn at(&self, address: SocketAddr) -> Option<&Member> {
         self.members.get(*self.addresses.get(&address)? as usize)
     }
+
+    /// The member of this placement, by which replicas name it among each other.
+    pub fn placed(&self, placement: u64) -> Option<&Member> {
+        self.members.get(*self.placements.get(&placement)? as usize)
+    }
 }
 
 // === impl PoolReader ===
@@ -155,7 +161,8 @@ impl PoolWriter {
                 addresses.entry(member.endpoint.address).or_insert(place);
             }
         }
-        self.snapshot.store(Arc::new(PoolSnapshot { members, slots, addresses }));
+        let placements = (0u32..).zip(&members).map(|(place, member)| (member.placement, place)).collect();
+        self.snapshot.store(Arc::new(PoolSnapshot { members, slots, addresses, placements }));
         self.version.send_modify(|version| *version += 1);
         self.sweeps.start(&self.index, gone);
     }

@@ -15,5 +15,5 @@ mod index;
 mod lane;
 
 pub use chain::{Chain, hash_prompt};
-pub use index::{PrefixIndex, Scratch as PrefixScratch};
+pub use index::{PrefixIndex, Scratch as PrefixScratch, Tail};
 pub use lane::Lane;

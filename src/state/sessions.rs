@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 
 use crate::model::{EndpointId, SessionKey};
 
+use super::exchange::Stamp;
+
 pub use digest::{SessionClass, SessionDigest};
 
 /// An insert into a full table looks at no more than so many entries.
@@ -52,6 +54,8 @@ pub struct Sessions {
 struct Entry {
     session: Session,
     last_use: AtomicU32,
+    /// When it was written, among all replicas; all alike where there is only one.
+    stamp: Stamp,
 }
 
 impl Session {
@@ -84,19 +88,35 @@ impl Sessions {
         Some(entry.session)
     }
 
-    /// Binds the session or renews what is known of it; at most `max` sessions are kept.
-    pub fn bind(&self, key: SessionKey, session: Session, now: Instant, idle_timeout: Duration, max: usize) {
+    /// Binds the session or renews what is known of it, unless a later stamp has done so; returns whether it did.
+    ///
+    /// At most `max` sessions are kept.
+    pub fn bind(
+        &self,
+        key: SessionKey,
+        session: Session,
+        stamp: Stamp,
+        now: Instant,
+        idle_timeout: Duration,
+        max: usize,
+    ) -> bool {
         let ticks = self.ticks(now);
-        let known = self.entries.insert(key, Entry { session, last_use: AtomicU32::new(ticks) }).is_some();
-        if known {
-            return;
+        let entry = Entry { session, last_use: AtomicU32::new(ticks), stamp };
+        match self.entries.entry(key) {
+            dashmap::Entry::Occupied(known) if known.get().stamp > stamp => return false,
+            dashmap::Entry::Occupied(mut known) => {
+                known.insert(entry);
+                return true;
+            }
+            dashmap::Entry::Vacant(place) => drop(place.insert(entry)),
         }
         let mut queue = self.queue.lock();
         queue.push_back((key, ticks));
         self.evict(&mut queue, ticks, idle_timeout, max.max(1));
+        true
     }
 
-    /// Adds the tokens of the answer that the session's home has just generated.
+    /// Adds the tokens of the answer that the session's home has just generated; returns what is known now.
     ///
     /// `prompt_bytes` corrects the length of its prompt, where the engine knows better.
     pub fn answered(
@@ -105,20 +125,21 @@ impl Sessions {
         home: EndpointId,
         answer_tokens: u32,
         prompt_bytes: Option<u32>,
+        stamp: Stamp,
         now: Instant,
-    ) {
-        if let Some(mut entry) = self.entries.get_mut(&key)
-            && entry.session.home == home
-        {
-            entry.session.answer_tokens = answer_tokens;
-            entry.session.prompt_bytes = prompt_bytes.unwrap_or(entry.session.prompt_bytes);
-            entry.last_use.fetch_max(self.ticks(now), Relaxed);
-        }
+    ) -> Option<Session> {
+        let mut entry = self.entries.get_mut(&key).filter(|entry| entry.session.home == home)?;
+        entry.session.answer_tokens = answer_tokens;
+        entry.session.prompt_bytes = prompt_bytes.unwrap_or(entry.session.prompt_bytes);
+        entry.stamp = entry.stamp.max(stamp);
+        entry.last_use.fetch_max(self.ticks(now), Relaxed);
+        Some(entry.session)
     }
 
-    /// Forgets a session that has ended; its place in the queue goes when its turn comes.
-    pub fn end(&self, key: SessionKey) {
-        self.entries.remove(&key);
+    /// Forgets a session that has ended, unless a later stamp has renewed it; its place in the queue goes when its
+    /// turn comes.
+    pub fn end(&self, key: SessionKey, stamp: Stamp) {
+        self.entries.remove_if(&key, |_, entry| entry.stamp <= stamp);
     }
 
     /// Sessions kept now.

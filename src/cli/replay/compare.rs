@@ -1,6 +1,7 @@
 //! The comparison: each policy, each number of pickers, each rate, and the sizes of caches for the page.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -15,7 +16,7 @@ use crate::replay::trace::{Format, Survey, Trace, TraceError};
 use crate::replay::{Rate, capacity};
 
 use super::progress::Progress;
-use super::{Args, FormatName};
+use super::{Args, FormatName, ShareEvery};
 
 /// What is compared where nothing is said.
 const POLICIES: [&str; 4] = ["default", "round-robin", "llm-d", "pooled-cache"];
@@ -63,6 +64,7 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
         constants: args.engines.constants(trace.block_tokens()),
         replicas: usize::from(args.replicas),
         pickers: 1,
+        share_every: None,
         scrape: args.scrape,
         sessions_by_prefix: args.sessions_by_prefix,
         warm_up: (survey.requests as f64 * args.warm_up) as u64,
@@ -72,16 +74,30 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
     };
     let caches = if args.report.is_some() { args.report_caches } else { Vec::new() };
     let plan = Plan { rates: args.rates, capacity: args.capacity, caches };
-    let all: Vec<_> = policies.iter().flat_map(|spec| args.pickers.iter().map(move |count| (spec, *count))).collect();
+    let mut all = Vec::new();
+    for spec in &policies {
+        for pickers in args.pickers.iter().map(|count| usize::from(*count)) {
+            all.extend(intervals(spec, pickers, &args.share_every).into_iter().map(|every| (spec, pickers, every)));
+        }
+    }
     let mut progress = Progress::new(all.len() * plan.replays());
     let page = Page { facts: facts(&path, &stage), policies: Vec::new() };
     let mut out = Comparison { rows: Vec::new(), page };
-    for (spec, pickers) in all {
-        let stage = Stage { pickers: usize::from(pickers), ..stage };
+    for (spec, pickers, share_every) in all {
+        let stage = Stage { pickers, share_every, ..stage };
         plan.measure(&stage, spec, &mut progress, &mut out).with_context(unreadable)?;
     }
     progress.finish();
     Ok(out)
+}
+
+/// How often so many pickers tell each other what they know, where they can and there is anybody to tell.
+fn intervals(spec: &Spec, pickers: usize, asked: &[ShareEvery]) -> Vec<Option<Duration>> {
+    if pickers > 1 && spec.kind.can_share() {
+        asked.iter().map(|ShareEvery(every)| *every).collect()
+    } else {
+        vec![None]
+    }
 }
 
 impl Plan {
@@ -167,7 +183,8 @@ fn tokens(tokens: u64, factor: f64) -> u64 {
 
 fn row(stage: &Stage<'_>, spec: &Spec, capacity: Option<f64>, rate: f64, summary: Summary) -> Row {
     let pickers = u32::try_from(stage.pickers).unwrap_or(u32::MAX);
-    Row { policy: spec.name.clone(), pickers, share_every: None, capacity, rate, summary }
+    let share_every = stage.share_every.map(|every| every.as_secs_f64());
+    Row { policy: spec.name.clone(), pickers, share_every, capacity, rate, summary }
 }
 
 /// Requests in a second; 0 where a trace without times is replayed at its own rate, which is all at once.

@@ -10,11 +10,11 @@ use crate::model::{
     Endpoint, EndpointId, EngineKind, EngineReport, Now, Part, Prompt, Request as PickRequest, SessionHint,
     SessionSource, Unit,
 };
-use crate::pick::{Head, Origin, Picked, Picker, Usage};
+use crate::pick::{Head, Origin, Picked, Picker, Replica, Usage};
 use crate::replay::Seconds;
 use crate::replay::engine::{Engine, Request};
 use crate::replay::trace::{Arrival, Content, MOONCAKE_BLOCK};
-use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
+use crate::state::{Outbox, PoolReader, PoolWriter, PrefixIndex, pool};
 
 use super::{Policy, Said, Setting};
 
@@ -24,6 +24,8 @@ const BLOCK_BYTES: usize = MOONCAKE_BLOCK as usize * crate::model::TOKEN_ID_BYTE
 /// One picker with its pool.
 pub struct Homing {
     picker: Arc<Picker>,
+    /// Its part in the exchange with other pickers, where there is one.
+    replica: Option<Replica>,
     pool: PoolReader,
     /// Kept, because a pool and a configuration whose writers are gone are different ones.
     writers: (PoolWriter, ConfigWriter),
@@ -42,8 +44,10 @@ impl Homing {
         let (reader, writer) = pool(Arc::clone(&index));
         let (config_reader, config_writer) = live(config.clone());
         let picker = Picker::new(reader.clone(), config_reader, index, Arc::default(), "replay", setting.base.instant);
+        let outbox = setting.replica.map(|number| Arc::new(Outbox::new(number)));
         Self {
-            picker: Arc::new(picker),
+            replica: outbox.clone().map(|outbox| Replica::new(outbox, setting.base)),
+            picker: Arc::new(outbox.into_iter().fold(picker, Picker::with_outbox)),
             pool: reader,
             writers: (writer, config_writer),
             endpoints: Vec::new(),
@@ -174,6 +178,18 @@ impl Policy for Homing {
             ..EngineReport::default()
         };
         self.picker.engine_said(self.endpoints[engine], Ok(&report), self.at(now).instant);
+    }
+
+    fn tell(&mut self, now: Seconds) -> Option<Vec<u8>> {
+        let now = self.at(now);
+        self.picker.tell(self.replica.as_mut()?, now)
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: Seconds) {
+        let now = self.at(now);
+        if let Some(replica) = &mut self.replica {
+            self.picker.hear(replica, bytes, now).expect("what a picker tells, another understands");
+        }
     }
 }
 

@@ -134,6 +134,11 @@ impl Kind {
         }
     }
 
+    /// Whether several of it can tell each other what they know.
+    pub fn can_share(&self) -> bool {
+        matches!(self, Self::Homing(_))
+    }
+
     /// Where blocks are looked for.
     pub fn cache_scope(&self) -> CacheScope {
         match self {

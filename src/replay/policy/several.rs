@@ -1,6 +1,7 @@
-//! Several pickers of one kind that share nothing: requests reach any of them, and each knows only its own.
+//! Several pickers of one kind: requests reach any of them. Each knows only its own, or also what the others tell.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -9,6 +10,7 @@ use crate::replay::Seconds;
 use crate::replay::engine::{Engine, Request};
 use crate::replay::trace::Arrival;
 
+use super::exchange::{Exchange, Step};
 use super::{Kind, Policy, Said, Setting};
 
 /// The pickers.
@@ -16,17 +18,20 @@ pub struct Several {
     pickers: Vec<Box<dyn Policy>>,
     /// Whose each request in flight is.
     owners: HashMap<u64, usize, ahash::RandomState>,
+    exchange: Option<Exchange>,
     random: Pcg64Mcg,
 }
 
 impl Several {
-    /// So many pickers of `kind`; each has chance of its own.
-    pub fn new(kind: &Kind, count: usize, setting: &Setting<'_>) -> Self {
+    /// So many pickers of `kind`, that tell each other what they know every `share_every`; each has chance of its own.
+    pub fn new(kind: &Kind, count: usize, share_every: Option<Duration>, setting: &Setting<'_>) -> Self {
         let seed = |picker: u64| setting.seed.wrapping_add(picker << 32);
-        let picker = |picker| kind.build(&Setting { seed: seed(picker), ..*setting });
+        let replica = |picker: u64| share_every.map(|_| picker + 1);
+        let picker = |picker| kind.build(&Setting { seed: seed(picker), replica: replica(picker), ..*setting });
         Self {
             pickers: (0..).take(count).map(picker).collect(),
             owners: HashMap::default(),
+            exchange: share_every.map(|interval| Exchange::new(count, interval)),
             random: Pcg64Mcg::seed_from_u64(setting.seed),
         }
     }
@@ -83,5 +88,24 @@ impl Policy for Several {
 
     fn scraped(&mut self, engine: usize, said: &Said, now: Seconds) {
         self.pickers.iter_mut().for_each(|picker| picker.scraped(engine, said, now));
+    }
+
+    fn next_event(&self) -> Seconds {
+        self.exchange.as_ref().map_or(Seconds::INFINITY, Exchange::next)
+    }
+
+    fn advance(&mut self, now: Seconds) {
+        let Some(exchange) = &mut self.exchange else { return };
+        match exchange.step() {
+            Step::Tell(picker) => {
+                if let Some(bytes) = self.pickers[picker].tell(now) {
+                    exchange.send(picker, bytes, now);
+                }
+            }
+            Step::Deliver(letter) => {
+                let others = self.pickers.iter_mut().enumerate().filter(|(picker, _)| *picker != letter.from);
+                others.for_each(|(_, picker)| picker.hear(&letter.bytes, now));
+            }
+        }
     }
 }

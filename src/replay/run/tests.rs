@@ -133,6 +133,36 @@ fn without_any_replica_all_is_refused() {
     }
 }
 
+/// Pickers of Homing's defaults that tell each other what they know, or do not.
+fn picked_by(pickers: usize, share_every: Option<u64>) -> Outcome {
+    let text = CHATS.text(9);
+    let trace = Trace::text(&text, Format::Mooncake);
+    let survey = trace.survey().expect("readable");
+    let changes = ["20s:fail:r1", "25s:add:1"].map(|change| change.parse().expect("a change"));
+    let stage = Stage {
+        pickers,
+        share_every: share_every.map(Duration::from_millis),
+        sessions_by_prefix: true,
+        changes: &changes,
+        ..stage(&trace, &survey)
+    };
+    run(&stage, &"default".parse::<Spec>().expect("a policy").kind, Rate::Times(1.5), None, &mut |_| {})
+        .expect("readable")
+}
+
+#[test]
+fn pickers_that_tell_each_other_find_what_one_finds_and_those_that_do_not_find_less() {
+    let hits = |pickers, share_every| picked_by(pickers, share_every).summary().hit_ratio;
+    let (one, sharing, alone) = (hits(1, None), hits(4, Some(50)), hits(4, None));
+    assert!(sharing > 0.95 * one && alone < 0.9 * one, "{one} {sharing} {alone}");
+}
+
+#[test]
+fn pickers_that_tell_each_other_do_so_again_in_the_same_way() {
+    let [first, second] = [(), ()].map(|()| picked_by(3, Some(20)));
+    assert_eq!((first.summary(), first.lost()), (second.summary(), second.lost()));
+}
+
 #[test]
 fn a_hopeless_replay_is_given_up() {
     let text = CHATS.text(6);

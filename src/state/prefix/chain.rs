@@ -7,7 +7,7 @@ use crate::model::{Part, Prompt};
 /// Separates what is hashed here from any other use of XXH3; public, fixed, the same on all replicas.
 const SEED: u64 = 0x686f_6d69_6e67_0001;
 /// Hashing stops after so many blocks, so that a pick's work is bounded: 8 MiB at 512 bytes a block.
-const MAX_BLOCKS: usize = 16_384;
+pub const MAX_BLOCKS: usize = 16_384;
 
 /// Hashes of a prompt's full blocks, each over its own bytes and all before them.
 pub type Chain = Vec<u64>;

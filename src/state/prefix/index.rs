@@ -1,17 +1,21 @@
 //! The index that picks read.
 
+mod merge;
+
 use std::collections::HashMap;
 
 use parking_lot::{MutexGuard, RwLock};
 
+pub use merge::Tail;
+
 use super::holders::{Holders, slots, words_for};
-use super::lane::Lane;
+use super::lane::{Blocks, Lane, NO_PARENT};
 
 /// A lock covers one block's entry for as long as it takes to copy a set of slots.
 const SHARDS: usize = 64;
 /// Bytes of one (block, endpoint) pair: an entry of the index and a node and an entry of the lane, with
 /// the slack of their tables. An estimate for the gauge, not an accounting.
-const BYTES_PER_BLOCK: usize = 80;
+const BYTES_PER_BLOCK: usize = 96;
 
 /// Blocks that are forgotten in one go, some ten microseconds.
 const FORGOTTEN_AT_ONCE: usize = 256;
@@ -82,30 +86,41 @@ impl PrefixIndex {
     ///
     /// Touches from tail to head, so that a tail is always older than its head.
     pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) {
+        self.record_and_tell(lane, chain, capacity, 0, |_, _| ());
+    }
+
+    /// Credits `chain` as [`record`](Self::record) does, where others are told of it.
+    ///
+    /// `tell` gets what was credited, and how many of its blocks others were told of before in this `generation`. It
+    /// runs while the lane is locked, so that the news of one lane leave in their order.
+    pub fn record_and_tell(
+        &self,
+        lane: &Lane,
+        chain: &[u64],
+        capacity: usize,
+        generation: u32,
+        tell: impl FnOnce(&[u64], usize),
+    ) {
         let chain = &chain[..chain.len().min(capacity)];
         let mut blocks = lane.blocks.lock();
         if blocks.is_closed() {
             return;
         }
-        for &hash in chain.iter().rev() {
-            if blocks.touch(hash) {
-                self.insert(hash, lane.slot());
-            }
-        }
-        while blocks.len() > capacity {
-            let Some(hash) = blocks.evict() else { break };
-            self.remove(hash, lane.slot());
-        }
+        let known = self.touch(lane, &mut blocks, NO_PARENT, chain, generation);
+        self.trim(lane, &mut blocks, capacity);
+        tell(chain, known);
     }
 
-    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere.
-    pub fn retract(&self, lane: &Lane, chain: &[u64]) {
+    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere. `tell` runs as in
+    /// [`record_and_tell`](Self::record_and_tell).
+    pub fn retract(&self, lane: &Lane, chain: &[u64], tell: impl FnOnce()) {
         let mut blocks = lane.blocks.lock();
         for &hash in chain {
             if blocks.remove(hash) {
                 self.remove(hash, lane.slot());
             }
         }
+        tell();
     }
 
     /// Forgets as many blocks as `lane` held when this began; all and for good if its endpoint left the pool.
@@ -142,6 +157,30 @@ impl PrefixIndex {
             same &= *probed == *holding;
         }
         same
+    }
+
+    /// Touches `chain`, which follows `parent`, from tail to head; returns how many from its head on others were told of.
+    fn touch(&self, lane: &Lane, blocks: &mut Blocks, parent: u64, chain: &[u64], generation: u32) -> usize {
+        let mut known = chain.len();
+        for (place, &hash) in chain.iter().enumerate().rev() {
+            let parent = if place > 0 { chain[place - 1] } else { parent };
+            let touched = blocks.touch(hash, parent, generation);
+            if touched.is_new {
+                self.insert(hash, lane.slot());
+            }
+            if !touched.was_told {
+                known = place;
+            }
+        }
+        known
+    }
+
+    /// Lets the oldest go until no more than `capacity` are left.
+    fn trim(&self, lane: &Lane, blocks: &mut Blocks, capacity: usize) {
+        while blocks.len() > capacity {
+            let Some(hash) = blocks.evict() else { break };
+            self.remove(hash, lane.slot());
+        }
     }
 
     fn insert(&self, hash: u64, slot: u32) {

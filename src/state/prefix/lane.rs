@@ -8,10 +8,12 @@ use parking_lot::Mutex;
 use crate::config::PrefixIndex as PrefixIndexConfig;
 use crate::model::EngineReport;
 
-/// No lane grows beyond this, whatever an engine says: 2 GiB of prompts, and some 300 MB of index.
+/// No lane grows beyond this, whatever an engine says: 2 GiB of prompts, and some 400 MB of index.
 const MAX_BLOCKS: usize = 1 << 22;
 /// No block.
 const NIL: u32 = u32::MAX;
+/// What stands for the parent of a chain's head.
+pub const NO_PARENT: u64 = 0;
 
 /// The blocks of one endpoint. Written after picks, under its own lock; picks never read it.
 #[derive(Debug)]
@@ -39,8 +41,21 @@ pub struct Blocks {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     hash: u64,
+    /// The block before it in its chain; [`NO_PARENT`] of a head.
+    parent: u64,
     newer: u32,
     older: u32,
+    /// In which generation of news others were last told of it.
+    told: u32,
+}
+
+/// What a touch found.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched {
+    /// Whether the block was not held before.
+    pub is_new: bool,
+    /// Whether others were told of it in this generation.
+    pub was_told: bool,
 }
 
 // === impl Lane ===
@@ -93,6 +108,19 @@ impl Lane {
         self.blocks.lock()
     }
 
+    /// All that it holds, the newest first.
+    #[cfg(test)]
+    pub fn by_age(&self) -> Vec<u64> {
+        let blocks = self.blocks.lock();
+        let mut place = blocks.newest;
+        std::iter::from_fn(|| {
+            let node = blocks.slab.get(place as usize)?;
+            place = node.older;
+            Some(node.hash)
+        })
+        .collect()
+    }
+
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -112,14 +140,15 @@ impl Blocks {
         self.closed
     }
 
-    /// Makes `hash` the newest; returns whether it is new.
-    pub fn touch(&mut self, hash: u64) -> bool {
+    /// Makes `hash`, which follows `parent`, the newest; others are told of it in this generation.
+    pub fn touch(&mut self, hash: u64, parent: u64, generation: u32) -> Touched {
         if let Some(&place) = self.places.get(&hash) {
             self.unlink(place);
             self.link_newest(place);
-            return false;
+            let told = std::mem::replace(&mut self.slab[place as usize].told, generation);
+            return Touched { is_new: false, was_told: told == generation };
         }
-        let node = Node { hash, newer: NIL, older: NIL };
+        let node = Node { hash, parent, newer: NIL, older: NIL, told: generation };
         let place = match self.free.pop() {
             Some(place) => {
                 self.slab[place as usize] = node;
@@ -132,7 +161,20 @@ impl Blocks {
         };
         self.places.insert(hash, place);
         self.link_newest(place);
-        true
+        Touched { is_new: true, was_told: false }
+    }
+
+    /// Makes `hash` the newest and returns the block before it; `None` where it is not held.
+    pub fn renew(&mut self, hash: u64) -> Option<u64> {
+        let place = *self.places.get(&hash)?;
+        self.unlink(place);
+        self.link_newest(place);
+        Some(self.slab[place as usize].parent)
+    }
+
+    /// Whether `hash` is held.
+    pub fn holds(&self, hash: u64) -> bool {
+        self.places.contains_key(&hash)
     }
 
     /// Takes the oldest block out.

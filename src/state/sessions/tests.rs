@@ -16,8 +16,8 @@ fn key(id: u64) -> SessionKey {
 fn an_idle_session_is_forgotten_and_a_used_one_is_not() {
     let start = Instant::now();
     let sessions = Sessions::new(start);
-    sessions.bind(key(1), home(1), start, HOUR, 10);
-    sessions.bind(key(2), home(2), start, HOUR, 10);
+    sessions.bind(key(1), home(1), Stamp::default(), start, HOUR, 10);
+    sessions.bind(key(2), home(2), Stamp::default(), start, HOUR, 10);
     assert!(sessions.get(key(1), start + HOUR / 2, HOUR).is_some());
     assert_eq!(sessions.get(key(1), start + HOUR, HOUR), Some(home(1)));
     assert_eq!(sessions.get(key(2), start + HOUR, HOUR), None);
@@ -28,9 +28,9 @@ fn idle_sessions_make_room_without_anybody_asking_for_them() {
     let start = Instant::now();
     let sessions = Sessions::new(start);
     for id in 0..8 {
-        sessions.bind(key(id), home(1), start, HOUR, 100);
+        sessions.bind(key(id), home(1), Stamp::default(), start, HOUR, 100);
     }
-    sessions.bind(key(99), home(1), start + HOUR * 2, HOUR, 100);
+    sessions.bind(key(99), home(1), Stamp::default(), start + HOUR * 2, HOUR, 100);
     assert_eq!(sessions.len(), 1);
 }
 
@@ -38,7 +38,8 @@ fn idle_sessions_make_room_without_anybody_asking_for_them() {
 fn a_flood_of_new_sessions_leaves_those_in_use() {
     let start = Instant::now();
     let sessions = Sessions::new(start);
-    let bound = |id: u64, at| sessions.bind(key(id), home(1), start + Duration::from_millis(at), HOUR, 1000);
+    let bound =
+        |id: u64, at| sessions.bind(key(id), home(1), Stamp::default(), start + Duration::from_millis(at), HOUR, 1000);
     for id in 0..100 {
         bound(id, 0);
     }
@@ -58,11 +59,11 @@ fn a_flood_of_new_sessions_leaves_those_in_use() {
 fn an_answer_counts_only_for_the_home_that_gave_it() {
     let start = Instant::now();
     let sessions = Sessions::new(start);
-    sessions.bind(key(1), home(1), start, HOUR, 10);
-    sessions.answered(key(1), EndpointId { slot: 2, generation: 1 }, 50, None, start);
-    sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, None, start);
+    sessions.bind(key(1), home(1), Stamp::default(), start, HOUR, 10);
+    sessions.answered(key(1), EndpointId { slot: 2, generation: 1 }, 50, None, Stamp::default(), start);
+    sessions.answered(key(2), EndpointId { slot: 2, generation: 1 }, 50, None, Stamp::default(), start);
     assert_eq!(sessions.get(key(1), start, HOUR), Some(home(1)));
-    sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, None, start);
+    sessions.answered(key(1), EndpointId { slot: 1, generation: 1 }, 50, None, Stamp::default(), start);
     assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens(4.0)), Some(60.0));
 }
 
@@ -80,7 +81,7 @@ proptest! {
             at += pause;
             let now = start + Duration::from_secs(at);
             if bind {
-                sessions.bind(key(id), home(slot), now, HOUR, max);
+                sessions.bind(key(id), home(slot), Stamp::default(), now, HOUR, max);
                 bound.insert(id, home(slot));
             } else if let Some(found) = sessions.get(key(id), now, HOUR) {
                 prop_assert_eq!(Some(&found), bound.get(&id));

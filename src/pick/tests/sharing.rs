@@ -1,0 +1,268 @@
+//! Pickers that tell each other what they know pick as one.
+
+use super::*;
+use crate::state::{Heard, Outbox, SILENCE};
+use proptest::prelude::*;
+
+/// One picker of several, with its own pool and its own part in the exchange.
+struct Peer {
+    world: World,
+    replica: Replica,
+}
+
+fn peer(number: u64, names: &[&str], now: Now) -> Peer {
+    let World { picker, writer, config, .. } = world(names);
+    let outbox = Arc::new(Outbox::new(number));
+    let picker = Arc::into_inner(picker).expect("nobody else has it yet").with_outbox(Arc::clone(&outbox));
+    Peer { world: World { picker: Arc::new(picker), writer, config, now }, replica: Replica::new(outbox, now) }
+}
+
+impl Peer {
+    fn tell(&mut self) -> Option<Vec<u8>> {
+        self.world.picker.tell(&mut self.replica, self.world.now)
+    }
+
+    fn hear(&mut self, bytes: &[u8]) -> Heard {
+        self.world.picker.hear(&mut self.replica, bytes, self.world.now).expect("an update")
+    }
+}
+
+/// All tell, and all others hear it.
+fn exchange(peers: &mut [Peer]) {
+    for teller in 0..peers.len() {
+        if let Some(bytes) = peers[teller].tell() {
+            for hearer in (0..peers.len()).filter(|hearer| *hearer != teller) {
+                peers[hearer].hear(&bytes);
+            }
+        }
+    }
+}
+
+fn pair() -> [Peer; 2] {
+    let now = Now::read();
+    [1, 2].map(|number| peer(number, &["r1", "r2", "r3"], now))
+}
+
+fn fresh(missed: u64, unplaced: usize) -> Heard {
+    Heard::Fresh { missed, unplaced, is_other_key: false }
+}
+
+#[test]
+fn what_one_has_in_flight_the_other_sees_until_it_is_over() {
+    let mut peers = pair();
+    let mut picked = peers[0].world.pick(None, Some(&[b'x'; 4_000]));
+    let name = picked.decision().endpoint.to_string();
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.load(&name), (1_000.0, 1));
+    picked.answered(ok(), peers[0].world.now);
+    picked.first_byte(peers[0].world.now);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.load(&name), (0.0, 1));
+    drop(picked);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.load(&name), (0.0, 0));
+}
+
+#[test]
+fn a_silent_replicas_load_is_gone_and_back_with_its_next_word() {
+    let mut peers = pair();
+    let picked = peers[0].world.pick(None, Some(&[b'x'; 4_000]));
+    let name = picked.decision().endpoint.to_string();
+    exchange(&mut peers);
+    let later = |peer: &mut Peer, by| peer.world.now.instant += by;
+    later(&mut peers[1], SILENCE - Duration::from_millis(1));
+    let _ = peers[1].tell();
+    assert_eq!(peers[1].world.load(&name).1, 1);
+    later(&mut peers[1], Duration::from_millis(1));
+    let _ = peers[1].tell();
+    assert_eq!((peers[1].world.load(&name).1, peers[1].replica.heard(peers[1].world.now.instant).count()), (0, 0));
+    later(&mut peers[0], SILENCE);
+    let heartbeat = peers[0].tell().expect("it is due");
+    peers[1].hear(&heartbeat);
+    assert_eq!(peers[1].world.load(&name).1, 1);
+}
+
+#[test]
+fn a_late_or_repeated_update_and_our_own_change_nothing() {
+    let mut peers = pair();
+    let picked = peers[0].world.pick(None, Some(&[b'x'; 4_000]));
+    let name = picked.decision().endpoint.to_string();
+    let first = peers[0].tell().expect("news");
+    drop(picked);
+    let second = peers[0].tell().expect("news");
+    assert_eq!(
+        [&first, &first, &second, &first, &second].map(|bytes| peers[1].hear(bytes)),
+        [fresh(0, 0), Heard::Late, fresh(0, 0), Heard::Late, Heard::Late]
+    );
+    assert_eq!((peers[1].world.load(&name), peers[0].hear(&second)), ((0.0, 0), Heard::Own));
+}
+
+#[test]
+fn a_replica_that_begins_a_new_life_has_nothing_in_flight_of_the_old() {
+    let mut peers = pair();
+    let picked = peers[0].world.pick(None, Some(&[b'x'; 4_000]));
+    let name = picked.decision().endpoint.to_string();
+    let old = [peers[0].tell(), {
+        drop(peers[0].world.pick(None, None));
+        peers[0].tell()
+    }];
+    peers[1].hear(old[0].as_ref().expect("news"));
+    assert_eq!(peers[1].world.load(&name).1, 1);
+    let mut again = peer(
+        1,
+        &["r1", "r2", "r3"],
+        Now { wall: peers[0].world.now.wall + Duration::from_secs(1), ..peers[0].world.now },
+    );
+    assert_eq!(peers[1].hear(&again.tell().expect("a first word")), fresh(0, 0));
+    assert_eq!(peers[1].world.load(&name).1, 0);
+    old.iter().flatten().for_each(|late| assert_eq!(peers[1].hear(late), Heard::Late));
+}
+
+#[test]
+fn a_prefix_that_one_sent_is_found_by_the_other_and_not_after_it_failed() {
+    let mut peers = pair();
+    let text = vec![b'x'; 8_000];
+    let (home, _) = peers[0].world.turn(None, Some(&text), 0);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.turn(None, Some(&text), 0), (home, Reason::Prefix));
+
+    let other = vec![b'y'; 8_000];
+    let mut failed = peers[0].world.pick(None, Some(&other));
+    exchange(&mut peers);
+    failed.answered(Head { status: 500, is_event_stream: false, ..ok() }, peers[0].world.now);
+    drop(failed);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.turn(None, Some(&other), 0).1, Reason::Load);
+}
+
+#[test]
+fn a_session_that_one_bound_is_at_home_with_the_other_until_it_ends() {
+    let mut peers = pair();
+    let text = vec![b'x'; 2_000];
+    let (home, _) = peers[0].world.turn(Some("s"), Some(&text), 700);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.turn(Some("s"), Some(&text), 0), (home, Reason::Session));
+    let ends = SessionHint { id: Some("s"), source: SessionSource::Header, ends: true, ..SessionHint::default() };
+    let last = Request { session: ends, ..request(None, Some(prompt(&text))) };
+    let mut picked = peers[1].world.picker.pick(&last, peers[1].world.now).expect("eligible");
+    picked.answered(ok(), peers[1].world.now);
+    picked.completed(Usage::default(), peers[1].world.now);
+    exchange(&mut peers);
+    assert!(peers.iter().all(|peer| peer.world.picker.sessions.is_empty()));
+}
+
+#[test]
+fn sessions_under_another_key_are_said_and_not_mixed() {
+    let mut peers = pair();
+    peers[1].world.picker.rename_pool("another");
+    peers[0].world.turn(Some("s"), Some(&[b'x'; 2_000]), 0);
+    let bytes = peers[0].tell().expect("news");
+    assert_eq!(peers[1].hear(&bytes), Heard::Fresh { missed: 0, unplaced: 0, is_other_key: true });
+    assert!(peers[1].world.picker.sessions.is_empty());
+}
+
+#[test]
+fn a_writer_whose_clock_is_far_ahead_binds_nothing() {
+    let mut peers = pair();
+    peers[0].world.now.wall += Duration::from_secs(120);
+    peers[0].world.turn(Some("s"), Some(&[b'x'; 2_000]), 0);
+    exchange(&mut peers);
+    assert!(peers[1].world.picker.sessions.is_empty());
+}
+
+#[test]
+fn who_missed_something_asks_and_is_told_whole_chains_again() {
+    let mut peers = pair();
+    let text = vec![b'x'; 8_000];
+    let (home, _) = peers[0].world.turn(None, Some(&text), 0);
+    assert!(peers[0].tell().is_some(), "and it is lost");
+    let longer = [text, vec![b'y'; 4_000]].concat();
+    peers[0].world.turn(None, Some(&longer), 0);
+    let bytes = peers[0].tell().expect("news");
+    assert_eq!(peers[1].hear(&bytes), fresh(0, 1), "nothing was known of it, so nothing is known to be missed");
+    exchange(&mut peers);
+    exchange(&mut peers);
+    peers[0].world.turn(None, Some(&longer), 0);
+    exchange(&mut peers);
+    assert_eq!(peers[1].world.turn(None, Some(&longer), 0), (home, Reason::Prefix));
+}
+
+#[test]
+fn an_endpoint_that_the_other_does_not_have_is_ignored() {
+    let now = Now::read();
+    let mut peers = [peer(1, &["r1"], now), peer(2, &["r2"], now)];
+    let _picked = peers[0].world.pick(Some("s"), Some(&[b'x'; 8_000]));
+    peers[0].world.turn(Some("s"), Some(&[b'x'; 8_000]), 0);
+    let bytes = peers[0].tell().expect("news");
+    assert_eq!(peers[1].hear(&bytes), fresh(0, 0));
+    assert_eq!((peers[1].world.load("r2"), peers[1].world.picker.sessions.len()), ((0.0, 0), 0));
+    peers[1].world.writer.replace(vec![endpoint("r1"), endpoint("r2")]);
+    let _ = peers[1].tell();
+    assert_eq!(peers[1].world.load("r1").1, 1, "load is known as soon as the endpoint is");
+}
+
+/// What is done with the requests of a test: those that are open, with who picked them.
+#[derive(Default)]
+struct Open {
+    one: Vec<Picked>,
+    several: Vec<Picked>,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn pickers_that_tell_at_once_pick_as_one_that_gets_everything(
+        steps in prop::collection::vec((0usize..3, 0u8..8, 0u8..6, 1usize..12, any::<prop::sample::Index>()), 1..40),
+    ) {
+        let now = Now::read();
+        let names = ["r1", "r2", "r3", "r4"];
+        let mut one = world(&names);
+        one.now = now;
+        let mut peers = [1, 2, 3].map(|number| peer(number, &names, now));
+        let mut open = Open::default();
+        for (at, (who, action, talk, turns, which)) in (0u32..).zip(steps) {
+            let now = Now { instant: now.instant + Duration::from_millis(10) * at, wall: now.wall + Duration::from_millis(10) * at };
+            one.now = now;
+            peers.iter_mut().for_each(|peer| peer.world.now = now);
+            let id = format!("s{talk}");
+            let text = format!("talk {talk} ").repeat(100 * turns).into_bytes();
+            let session = (talk % 2 == 0).then_some(id.as_str());
+            let place = if open.one.is_empty() { 0 } else { which.index(open.one.len()) };
+            match action {
+                0 if !open.one.is_empty() => {
+                    // Refused: failures are each picker's own.
+                    let head = Head { status: 400, is_event_stream: false, ..ok() };
+                    for picked in [&mut open.one[place], &mut open.several[place]] {
+                        picked.answered(head, now);
+                    }
+                    drop((open.one.remove(place), open.several.remove(place)));
+                }
+                1 if !open.one.is_empty() => {
+                    for picked in [&mut open.one[place], &mut open.several[place]] {
+                        picked.answered(ok(), now);
+                        picked.first_byte(now);
+                    }
+                }
+                2 if !open.one.is_empty() => {
+                    for mut picked in [open.one.remove(place), open.several.remove(place)] {
+                        picked.answered(ok(), now);
+                        picked.first_byte(now);
+                        picked.completed(Usage { prompt_tokens: None, answer_tokens: 20 }, now);
+                    }
+                }
+                _ => {
+                    open.one.push(one.pick(session, Some(&text)));
+                    open.several.push(peers[who].world.pick(session, Some(&text)));
+                    let [said, told] = [&open.one, &open.several].map(|open| open.last().expect("a pick").decision());
+                    prop_assert_eq!((&said.endpoint, said.reason), (&told.endpoint, told.reason));
+                }
+            }
+            exchange(&mut peers);
+            for peer in &peers {
+                for name in names {
+                    prop_assert_eq!(peer.world.load(name), one.load(name));
+                }
+            }
+        }
+    }
+}

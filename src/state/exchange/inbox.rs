@@ -1,0 +1,137 @@
+//! Takes in what other replicas tell.
+
+use std::time::{Duration, Instant};
+
+use crate::model::{Now, SessionKey};
+use crate::proto::sync::{Binding, Blocks, Update};
+use crate::state::prefix::Tail;
+use crate::state::{Member, PoolSnapshot, PrefixIndex, Session, Sessions};
+
+use super::clock::Stamp;
+use super::outbox::Outbox;
+use super::peers::{Admission, Peers};
+
+/// What one replica knows of the others; there is one, and one task has it.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    peers: Peers,
+}
+
+/// Where things go.
+pub struct Tables<'a> {
+    /// The pool as it is now.
+    pub pool: &'a PoolSnapshot,
+    /// For blocks.
+    pub index: &'a PrefixIndex,
+    /// Blocks that an endpoint's cache can hold.
+    pub capacity: &'a dyn Fn(&Member) -> usize,
+    /// For bindings; `None` where sessions bind nothing.
+    pub sessions: Option<&'a Sessions>,
+    /// How long a session may be idle.
+    pub idle_timeout: Duration,
+    /// How many sessions are kept at most.
+    pub max_sessions: usize,
+    /// This replica's own news: its number and its clock.
+    pub outbox: &'a Outbox,
+    /// Names the key of this replica's session digests.
+    pub digest_key: u32,
+}
+
+/// What came of one update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It was new.
+    Fresh {
+        /// Updates before it that never came.
+        missed: u64,
+        /// Chains that had no place, because what they follow is not known here.
+        unplaced: usize,
+        /// Whether its sessions are under another key than ours, so that none is shared.
+        is_other_key: bool,
+    },
+    /// It came late or twice, and changes nothing.
+    Late,
+    /// It is our own.
+    Own,
+    /// There are too many replicas to listen to.
+    Crowded,
+}
+
+impl Inbox {
+    /// Takes in one update.
+    pub fn merge(&mut self, update: &Update, tables: &Tables<'_>, now: Now) -> Heard {
+        if update.replica == tables.outbox.replica() {
+            return Heard::Own;
+        }
+        let settle = |peers: &Peers, endpoint| {
+            if let Some(member) = tables.pool.placed(endpoint) {
+                member.load.others_sent(peers.sum(endpoint));
+            }
+        };
+        let missed = match self.peers.admit(update, now.instant, settle) {
+            Admission::Fresh { missed } => missed,
+            Admission::Late => return Heard::Late,
+            Admission::Crowded => return Heard::Crowded,
+        };
+        if update.unplaced.contains(&tables.outbox.replica()) {
+            tables.outbox.tell_all_again();
+        }
+        let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks)).count();
+        if unplaced > 0 {
+            self.peers.is_unplaced(update.replica);
+        }
+        let is_other_key = update.digest_key != tables.digest_key;
+        if !is_other_key {
+            update.bindings.iter().for_each(|binding| tables.take_binding(binding, now));
+        }
+        Heard::Fresh { missed, unplaced, is_other_key }
+    }
+
+    /// Drops the load of replicas that are silent, and gives endpoints that are new in the pool theirs. To be called
+    /// at least every 100 ms.
+    pub fn expire(&mut self, pool: &PoolSnapshot, now: Instant) {
+        self.peers.expire(now);
+        for member in pool.members() {
+            member.load.others_sent(self.peers.sum(member.placement));
+        }
+    }
+
+    /// Replicas that are to be asked now to tell all again.
+    pub fn unplaced(&mut self, now: Instant) -> Vec<u64> {
+        self.peers.unplaced(now)
+    }
+
+    /// The replicas that are not silent: number, and when each last said something.
+    pub fn heard(&self, now: Instant) -> impl Iterator<Item = (u64, Instant)> + '_ {
+        self.peers.heard(now)
+    }
+}
+
+impl Tables<'_> {
+    /// Returns whether it had a place. An endpoint that is gone or has restarted has another name now: nobody asks.
+    fn take_blocks(&self, blocks: &Blocks) -> bool {
+        let Some(member) = self.pool.placed(blocks.endpoint) else { return true };
+        if blocks.retracted {
+            self.index.retract(&member.lane, &blocks.hashes, || ());
+            return true;
+        }
+        let tail = Tail { depth: blocks.depth as usize, parent: blocks.parent, hashes: &blocks.hashes };
+        self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation())
+    }
+
+    fn take_binding(&self, binding: &Binding, now: Now) {
+        let Binding { key_high, key_low, endpoint, prompt_bytes, answer_tokens, clock, writer, ended } = *binding;
+        let Some(sessions) = self.sessions else { return };
+        let stamp = Stamp { clock, writer };
+        if !self.outbox.sees(stamp, now.wall) {
+            return;
+        }
+        let key = SessionKey(u128::from(key_high) << 64 | u128::from(key_low));
+        if ended {
+            sessions.end(key, stamp);
+        } else if let Some(member) = self.pool.placed(endpoint) {
+            let session = Session { home: member.id, prompt_bytes, answer_tokens };
+            sessions.bind(key, session, stamp, now.instant, self.idle_timeout, self.max_sessions);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What picks have to tell: a bounded queue that drops the oldest.
+//!
+//! A pick pays for one short lock and a copy of the hashes that are new. Load is not in it: whoever tells reads that
+//! from the ledger.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use crate::model::SessionKey;
+use crate::proto::sync::{Binding, Blocks};
+use crate::state::Session;
+
+use super::clock::{HybridClock, Stamp};
+
+/// Half a megabyte of hashes; at 500 picks/s of 8,000 tokens each, all of them new, that is told within two seconds.
+const MAX_HASHES: usize = 1 << 16;
+/// A second of bindings and of chains at 4,000 picks/s.
+const MAX_NEWS: usize = 1 << 13;
+
+/// The queue, and the clock of what is written here.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    /// What was told in an earlier one is told again.
+    generation: AtomicU32,
+    dropped: AtomicU64,
+    clock: HybridClock,
+    replica: u64,
+}
+
+/// What is to be told, in the order in which it happened.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub blocks: VecDeque<Blocks>,
+    pub bindings: VecDeque<Binding>,
+    hashes: usize,
+}
+
+impl Outbox {
+    /// An empty one, of the replica of this number, which must not be 0.
+    pub fn new(replica: u64) -> Self {
+        Self {
+            queue: Mutex::default(),
+            generation: AtomicU32::new(1),
+            dropped: AtomicU64::new(0),
+            clock: HybridClock::default(),
+            replica,
+        }
+    }
+
+    /// Who tells.
+    pub fn replica(&self) -> u64 {
+        self.replica
+    }
+
+    /// Changes when others have to be told all again: blocks that were told in another one are not known to them.
+    pub fn generation(&self) -> u32 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Something was lost on its way: whole chains are told again, each when it is next picked.
+    pub fn tell_all_again(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// News that were dropped because nobody took them in time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// `chain` was credited to the endpoint of this placement; others were told of its first `known` blocks before.
+    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize) {
+        if chain.is_empty() {
+            return;
+        }
+        let parent = if known > 0 { chain[known - 1] } else { 0 };
+        let depth = u32::try_from(chain.len()).unwrap_or(u32::MAX);
+        self.push_blocks(Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false });
+    }
+
+    /// `blocks` were taken back from the endpoint of this placement.
+    pub fn retracted(&self, endpoint: u64, blocks: &[u64]) {
+        if !blocks.is_empty() {
+            self.push_blocks(Blocks { endpoint, hashes: blocks.to_vec(), retracted: true, ..Blocks::default() });
+        }
+    }
+
+    /// A stamp for something that is written here now.
+    pub fn stamp(&self, wall: SystemTime) -> Stamp {
+        Stamp { clock: self.clock.tick(wall), writer: self.replica as u32 }
+    }
+
+    /// Takes in another's stamp; returns whether its clock can be believed.
+    pub fn sees(&self, stamp: Stamp, wall: SystemTime) -> bool {
+        self.clock.sees(stamp.clock, wall)
+    }
+
+    /// The session lives at the endpoint of this placement.
+    pub fn bound(&self, key: SessionKey, endpoint: u64, session: Session, stamp: Stamp) {
+        let Session { home: _, prompt_bytes, answer_tokens } = session;
+        self.push_binding(Binding { endpoint, prompt_bytes, answer_tokens, ..binding(key, stamp) });
+    }
+
+    /// The session has ended.
+    pub fn ended(&self, key: SessionKey, stamp: Stamp) {
+        self.push_binding(Binding { ended: true, ..binding(key, stamp) });
+    }
+
+    /// Takes all that is to be told.
+    pub(super) fn take(&self) -> Queue {
+        std::mem::take(&mut self.queue.lock())
+    }
+
+    fn push_blocks(&self, blocks: Blocks) {
+        let mut queue = self.queue.lock();
+        queue.hashes += blocks.hashes.len();
+        queue.blocks.push_back(blocks);
+        let mut dropped = 0;
+        while queue.hashes > MAX_HASHES || queue.blocks.len() > MAX_NEWS {
+            let Some(oldest) = queue.blocks.pop_front() else { break };
+            queue.hashes -= oldest.hashes.len();
+            dropped += 1;
+        }
+        drop(queue);
+        if dropped > 0 {
+            self.dropped.fetch_add(dropped, Relaxed);
+            self.tell_all_again();
+        }
+    }
+
+    /// A binding that is dropped heals with the session's next request.
+    fn push_binding(&self, binding: Binding) {
+        let mut queue = self.queue.lock();
+        queue.bindings.push_back(binding);
+        if queue.bindings.len() > MAX_NEWS {
+            queue.bindings.pop_front();
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+fn binding(key: SessionKey, stamp: Stamp) -> Binding {
+    let SessionKey(digest) = key;
+    Binding {
+        key_high: (digest >> 64) as u64,
+        key_low: digest as u64,
+        clock: stamp.clock,
+        writer: stamp.writer,
+        ..Binding::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Lane, PrefixIndex, Tail};
+
+    #[test]
+    fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
+        let outbox = Outbox::new(1);
+        for known in [0, 2, 3] {
+            outbox.credited(9, &[1, 2, 3], known);
+        }
+        outbox.credited(9, &[], 0);
+        let said: Vec<_> = outbox.take().blocks.into_iter().map(|it| (it.depth, it.parent, it.hashes)).collect();
+        assert_eq!(said, [(3, 0, vec![1, 2, 3]), (3, 2, vec![3]), (3, 3, vec![])]);
+        assert!(outbox.take().blocks.is_empty(), "told once");
+    }
+
+    #[test]
+    fn news_of_one_endpoint_leave_in_their_order_whichever_thread_they_come_from() {
+        let outbox = Outbox::new(1);
+        let chain: Vec<u64> = (1..=300).collect();
+        let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
+        let grow = || {
+            for len in 1..=chain.len() {
+                let tell = |chain: &[u64], known| outbox.credited(9, chain, known);
+                here.record_and_tell(&mine, &chain[..len], 250, outbox.generation(), tell);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(grow);
+            }
+        });
+        for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
+            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1));
+        }
+        assert_eq!(mine.by_age(), theirs.by_age());
+    }
+
+    #[test]
+    fn it_is_bounded_drops_the_oldest_counts_it_and_tells_all_again() {
+        let outbox = Outbox::new(1);
+        let chain = vec![7; MAX_HASHES / 4];
+        for endpoint in 1..=4 {
+            outbox.credited(endpoint, &chain, 0);
+        }
+        assert_eq!((outbox.dropped(), outbox.generation()), (0, 1));
+        outbox.retracted(5, &[1]);
+        assert_eq!((outbox.dropped(), outbox.generation()), (1, 2));
+        let left: Vec<_> = outbox.take().blocks.into_iter().map(|it| it.endpoint).collect();
+        assert_eq!(left, [2, 3, 4, 5]);
+
+        for _ in 0..=MAX_NEWS {
+            outbox.credited(6, &[1], 1);
+            outbox.ended(SessionKey(1), Stamp::default());
+        }
+        let queue = outbox.take();
+        assert_eq!((queue.blocks.len(), queue.bindings.len(), outbox.dropped()), (MAX_NEWS, MAX_NEWS, 3));
+    }
+}

@@ -1,0 +1,201 @@
+//! The other replicas: which are there, what each last said of its load, and what they have in flight together.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::proto::sync::{Load, Update};
+use crate::state::others::Sent;
+
+/// A replica that has said nothing for so long is gone: what it had in flight counts no longer.
+pub const SILENCE: Duration = Duration::from_millis(1500);
+/// Until then its last number is remembered, so that an update which was held up somewhere is seen to be late.
+const REMEMBERED: Duration = Duration::from_secs(600);
+/// More replicas than any pool has; noise on the channel cannot take more memory.
+const MAX_PEERS: usize = 256;
+/// A replica is asked no more often to tell all again: it takes a while until all chains were picked once.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// The others.
+#[derive(Debug, Default)]
+pub struct Peers {
+    by_number: HashMap<u64, Peer, ahash::RandomState>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    epoch: u64,
+    sequence: u64,
+    heard_at: Instant,
+    /// By endpoint; empty once it is silent.
+    loads: HashMap<u64, Sent, ahash::RandomState>,
+    /// Whether something that it said has no place here.
+    is_unplaced: bool,
+    asked_at: Option<Instant>,
+}
+
+/// What an update is, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// New.
+    Fresh {
+        /// Updates between it and the one before, which never came.
+        missed: u64,
+    },
+    /// Late or repeated.
+    Late,
+    /// From one replica too many.
+    Crowded,
+}
+
+impl Peers {
+    /// Takes in the number of `update`, and its load if it is new. `touched` gets every endpoint whose sum has changed.
+    pub fn admit(&mut self, update: &Update, now: Instant, mut touched: impl FnMut(&Self, u64)) -> Admission {
+        let Update { replica, epoch, sequence, .. } = *update;
+        if self.by_number.len() >= MAX_PEERS && !self.by_number.contains_key(&replica) {
+            return Admission::Crowded;
+        }
+        let peer = self.by_number.entry(replica).or_insert_with(|| Peer {
+            epoch,
+            sequence: sequence.saturating_sub(1),
+            heard_at: now,
+            loads: HashMap::default(),
+            // What it told before it was known here.
+            is_unplaced: sequence > 1,
+            asked_at: None,
+        });
+        if (epoch, sequence) <= (peer.epoch, peer.sequence) {
+            return Admission::Late;
+        }
+        let before = if epoch == peer.epoch { peer.sequence } else { 0 };
+        let missed = sequence.saturating_sub(before + 1);
+        (peer.epoch, peer.sequence, peer.heard_at) = (epoch, sequence, now);
+        peer.is_unplaced |= missed > 0;
+        let loads = update.loads.iter().map(|load| (load.endpoint, sent(load))).collect();
+        let old = std::mem::replace(&mut peer.loads, loads);
+        for load in &update.loads {
+            touched(self, load.endpoint);
+        }
+        let listed =
+            |endpoint: &u64| self.by_number.get(&replica).is_some_and(|peer| peer.loads.contains_key(endpoint));
+        old.into_keys().filter(|endpoint| !listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
+        Admission::Fresh { missed }
+    }
+
+    /// Drops the load of those who are silent.
+    pub fn expire(&mut self, now: Instant) {
+        let silent = |peer: &Peer| now.saturating_duration_since(peer.heard_at);
+        self.by_number.retain(|_, peer| silent(peer) < REMEMBERED);
+        self.by_number.values_mut().filter(|peer| silent(peer) >= SILENCE).for_each(|peer| peer.loads.clear());
+    }
+
+    /// What all others have in flight at `endpoint`.
+    pub fn sum(&self, endpoint: u64) -> Sent {
+        let loads = self.by_number.values().filter_map(|peer| peer.loads.get(&endpoint));
+        loads.fold(Sent::default(), |sum, load| sum.plus(*load))
+    }
+
+    /// Something that `replica` said has no place here.
+    pub fn is_unplaced(&mut self, replica: u64) {
+        self.by_number.entry(replica).and_modify(|peer| peer.is_unplaced = true);
+    }
+
+    /// Who is to be asked now to tell all again.
+    pub fn unplaced(&mut self, now: Instant) -> Vec<u64> {
+        let is_due = |peer: &Peer| peer.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_EVERY);
+        let due = self.by_number.iter_mut().filter(|(_, peer)| peer.is_unplaced && is_due(peer));
+        let mut asked: Vec<_> = due
+            .map(|(number, peer)| {
+                (peer.is_unplaced, peer.asked_at) = (false, Some(now));
+                *number
+            })
+            .collect();
+        asked.sort_unstable();
+        asked
+    }
+
+    /// Those who are not silent: number, and when they last said something.
+    pub fn heard(&self, now: Instant) -> impl Iterator<Item = (u64, Instant)> + '_ {
+        let alive = move |peer: &Peer| now.saturating_duration_since(peer.heard_at) < SILENCE;
+        self.by_number.iter().filter(move |(_, peer)| alive(peer)).map(|(number, peer)| (*number, peer.heard_at))
+    }
+}
+
+fn sent(load: &Load) -> Sent {
+    Sent { waiting_tokens: load.waiting_tokens, waiting_requests: load.waiting_requests, in_flight: load.in_flight }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(replica: u64, epoch: u64, sequence: u64, in_flight: &[(u64, u32)]) -> Update {
+        let load = |&(endpoint, in_flight): &(u64, u32)| Load { endpoint, in_flight, ..Load::default() };
+        Update { replica, epoch, sequence, loads: in_flight.iter().map(load).collect(), ..Update::default() }
+    }
+
+    fn admit(peers: &mut Peers, update: &Update, now: Instant) -> (Admission, Vec<u64>) {
+        let mut touched = Vec::new();
+        let admission = peers.admit(update, now, |_, endpoint| touched.push(endpoint));
+        touched.sort_unstable();
+        (admission, touched)
+    }
+
+    #[test]
+    fn a_sum_is_of_all_who_are_not_silent_and_an_endpoint_that_is_not_listed_any_more_counts_nothing() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[(7, 2), (8, 1)]), now);
+        admit(&mut peers, &update(2, 1, 1, &[(7, 3)]), now + SILENCE / 2);
+        assert_eq!([7, 8].map(|endpoint| peers.sum(endpoint).in_flight), [5, 1]);
+        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 4)]), now);
+        assert_eq!(touched, [7, 8, 9]);
+        assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0, 4]);
+        peers.expire(now + SILENCE);
+        assert_eq!([7, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0]);
+    }
+
+    #[test]
+    fn numbers_only_grow_and_a_new_life_begins_them_again() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        let said = [(2, 5), (2, 5), (2, 4), (2, 8), (1, 99), (3, 1), (2, 9)]
+            .map(|(epoch, sequence)| admit(&mut peers, &update(1, epoch, sequence, &[]), now).0);
+        let fresh = |missed| Admission::Fresh { missed };
+        let late = Admission::Late;
+        assert_eq!(said, [fresh(0), late, late, fresh(2), late, fresh(0), late]);
+        peers.expire(now + SILENCE);
+        assert_eq!(admit(&mut peers, &update(1, 3, 1, &[]), now).0, late, "it was silent and is not forgotten");
+    }
+
+    #[test]
+    fn who_missed_something_asks_once_in_a_while() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[]), now);
+        assert!(peers.unplaced(now).is_empty());
+        admit(&mut peers, &update(1, 1, 3, &[]), now);
+        admit(&mut peers, &update(2, 1, 10, &[]), now);
+        assert_eq!(peers.unplaced(now), [1, 2], "one update did not come, and nine came before we did");
+        peers.is_unplaced(1);
+        assert!(peers.unplaced(now + ASK_EVERY / 2).is_empty());
+        assert_eq!(peers.unplaced(now + ASK_EVERY), [1]);
+    }
+
+    #[test]
+    fn noise_makes_no_more_replicas_than_any_pool_has() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        for replica in 1..=MAX_PEERS as u64 {
+            admit(&mut peers, &update(replica, 1, 1, &[(7, 1)]), now);
+        }
+        let late = u64::MAX;
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now), (Admission::Crowded, vec![]));
+        peers.expire(now + REMEMBERED);
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now).0, Admission::Fresh { missed: 0 });
+    }
+
+    #[test]
+    fn sums_of_anything_end_at_the_highest_number() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        for replica in [1, 2] {
+            admit(&mut peers, &update(replica, 1, 1, &[(7, u32::MAX)]), now);
+        }
+        assert_eq!(peers.sum(7).in_flight, u32::MAX);
+    }
+}

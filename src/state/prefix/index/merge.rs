@@ -1,0 +1,129 @@
+//! What others credited to an endpoint, taken in as if it had been picked here.
+
+use super::super::chain::MAX_BLOCKS;
+use super::super::lane::{Lane, NO_PARENT};
+use super::PrefixIndex;
+
+/// One chain of blocks, of which only the end is spelt out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail<'a> {
+    /// Blocks of the whole chain; not below the length of `hashes`.
+    pub depth: usize,
+    /// The block in front of `hashes`; 0 where that is the whole chain.
+    pub parent: u64,
+    /// From head to tail.
+    pub hashes: &'a [u64],
+}
+
+impl PrefixIndex {
+    /// Credits a chain to `lane`: its tail, and all before it, which becomes as young as if it were picked here.
+    ///
+    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. What
+    /// is credited counts as told to others in this `generation`.
+    pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32) -> bool {
+        let Tail { depth, parent, hashes } = tail;
+        let before = depth.saturating_sub(hashes.len());
+        let mut blocks = lane.blocks.lock();
+        if blocks.is_closed() {
+            return true;
+        }
+        if before > 0 && !blocks.holds(parent) {
+            return false;
+        }
+        let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
+        let above = if before > 0 { parent } else { NO_PARENT };
+        self.touch(lane, &mut blocks, above, hashes, generation);
+        // Bounded as any chain is: whoever writes nonsense could tell of blocks that follow each other in a circle.
+        let mut next = above;
+        for _ in 0..before.min(MAX_BLOCKS) {
+            let Some(parent) = blocks.renew(next) else { break };
+            next = parent;
+        }
+        self.trim(lane, &mut blocks, capacity);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::prefix::PrefixScratch;
+    use proptest::prelude::*;
+
+    fn depth(index: &PrefixIndex, chain: &[u64]) -> u32 {
+        let mut depths = [0];
+        index.depths(chain, &mut depths, &mut PrefixScratch::default());
+        depths[0]
+    }
+
+    fn tail(chain: &[u64], known: usize) -> Tail<'_> {
+        let parent = if known > 0 { chain[known - 1] } else { 0 };
+        Tail { depth: chain.len(), parent, hashes: &chain[known..] }
+    }
+
+    #[test]
+    fn a_tail_without_its_parent_is_ignored_and_one_with_it_is_found() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let chain: Vec<u64> = (1..=10).collect();
+        assert!(!index.merge(&lane, tail(&chain, 4), 100, 1));
+        assert_eq!(lane.len(), 0);
+        assert!(index.merge(&lane, tail(&chain[..4], 0), 100, 1));
+        assert!(index.merge(&lane, tail(&chain, 4), 100, 1));
+        assert_eq!(depth(&index, &chain), 10);
+    }
+
+    #[test]
+    fn a_hit_elsewhere_makes_the_whole_chain_young() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let [first, second, third]: [Vec<u64>; 3] = [1, 2, 3].map(|root| (0..5).map(|at| root * 100 + at).collect());
+        index.record(&lane, &first, 10);
+        index.record(&lane, &second, 10);
+        assert!(index.merge(&lane, tail(&first, 5), 10, 1));
+        index.record(&lane, &third, 10);
+        assert_eq!((depth(&index, &first), depth(&index, &second)), (5, 0));
+    }
+
+    #[test]
+    fn blocks_in_a_circle_and_depths_out_of_this_world_end() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        assert!(index.merge(&lane, Tail { depth: 3, parent: 0, hashes: &[1, 2, 1] }, 10, 1));
+        assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 1, hashes: &[] }, 10, 1));
+        assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7] }, 10, 1), "beyond the capacity");
+        assert_eq!(lane.len(), 2);
+    }
+
+    #[test]
+    fn a_lane_of_an_endpoint_that_has_left_takes_nothing() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        index.forget(&lane, true);
+        assert!(index.merge(&lane, Tail { depth: 1, parent: 0, hashes: &[1] }, 10, 1), "nobody is asked for it again");
+        assert!(lane.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_told_of_every_tail_holds_the_same_in_the_same_order(
+            capacity in 1usize..40,
+            chains in prop::collection::vec((0u64..3, 0u64..3, 1usize..30, 0u8..12), 1..60),
+        ) {
+            let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
+            let mut generation = 1;
+            for (root, branch, len, action) in chains {
+                let chain: Vec<u64> =
+                    (1..=len as u64).map(|at| root * 1000 + at + if at > 10 { branch * 100 } else { 0 }).collect();
+                match action {
+                    // Others are told all again.
+                    0 => generation += 1,
+                    1 => {
+                        here.retract(&mine, &chain[len / 2..], || ());
+                        there.retract(&theirs, &chain[len / 2..], || ());
+                    }
+                    _ => here.record_and_tell(&mine, &chain, capacity, generation, |chain, known| {
+                        assert!(there.merge(&theirs, tail(chain, known), capacity, generation));
+                    }),
+                }
+                prop_assert_eq!(mine.by_age(), theirs.by_age());
+            }
+        }
+    }
+}
