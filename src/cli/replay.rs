@@ -39,13 +39,13 @@ pub struct Args {
     policies: Vec<Spec>,
 
     /// How many engines there are.
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4_096))]
     replicas: u16,
 
     /// How many pickers there are; several share nothing, and requests reach any of them. A list compares.
     #[arg(
         long, default_value = "1", value_name = "N[,N]", value_delimiter = ',',
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = clap::value_parser!(u16).range(1..=256)
     )]
     pickers: Vec<u16>,
 
@@ -54,8 +54,15 @@ pub struct Args {
     #[arg(long = "rate", default_value = "1x", value_name = "RATE")]
     rates: Vec<Rate>,
 
+    /// The trace so many times over at once, for more replicas than it was written for: each copy has users of its own
+    /// who share only the blocks that all prompts begin with, and goes round from another place of the trace. At `1x`
+    /// N copies make N times the requests in a second. Only where the trace has hash ids.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    copies: u16,
+
     /// Search for the highest rate at which 90 % of the requests see their first token within 1 s + 2 x the time that
-    /// their prompt takes on an idle engine with an empty cache.
+    /// their prompt takes on an idle engine with an empty cache. What is found was replayed 5 and 10 % below as well,
+    /// because more requests do not always do worse.
     #[arg(long, conflicts_with = "rates")]
     capacity: bool,
 
@@ -67,8 +74,8 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
 
-    /// Requests that name no session get one by the first block of their prompt that is not in all prompts: as if
-    /// clients sent their sessions' ids.
+    /// Requests that name no session get that of the conversation that they go on, as if clients sent their sessions'
+    /// ids: a prompt goes on the earlier one whose full blocks it begins with, as long as no other did.
     #[arg(long)]
     sessions_by_prefix: bool,
 
@@ -123,6 +130,9 @@ enum Output {
     Json,
 }
 
+/// The shortest time between two looks at an engine.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Replays a trace.
 ///
 /// # Errors
@@ -151,7 +161,7 @@ fn write(page: &Page, folder: &Path) -> io::Result<()> {
 
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if interval.is_zero() { Err("an engine cannot be asked all the time".to_owned()) } else { Ok(interval) }
+    if interval < SHORTEST { Err("an engine can be asked once in 1ms at most".to_owned()) } else { Ok(interval) }
 }
 
 /// A part of the whole, 0 to 1, from `10%`.
@@ -279,7 +289,11 @@ mod tests {
         for flags in [
             "--rate 0x",
             "--replicas 0",
+            "--replicas 4097",
+            "--pickers 1,257",
+            "--copies 0",
             "--scrape 0s",
+            "--scrape 900us",
             "--warm-up 100%",
             "--warm-up 0.1",
             "--warm-up -1%",

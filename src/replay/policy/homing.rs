@@ -12,11 +12,11 @@ use crate::model::{
 };
 use crate::pick::{Head, Origin, Picked, Picker, Usage};
 use crate::replay::Seconds;
-use crate::replay::engine::{Engine, Request};
+use crate::replay::engine::Request;
 use crate::replay::trace::{Arrival, Content, MOONCAKE_BLOCK};
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
 
-use super::{Policy, Said, Setting};
+use super::{Policy, Said, Setting, View};
 
 /// Bytes of one block of a Mooncake trace, in token ids.
 const BLOCK_BYTES: usize = MOONCAKE_BLOCK as usize * crate::model::TOKEN_ID_BYTES;
@@ -37,7 +37,7 @@ pub struct Homing {
 
 impl Homing {
     /// A picker with `config` over all engines of `setting`.
-    pub fn new(config: &PickerConfig, setting: &Setting<'_>) -> Self {
+    pub fn new(config: &PickerConfig, setting: &Setting) -> Self {
         let index = Arc::<PrefixIndex>::default();
         let (reader, writer) = pool(Arc::clone(&index));
         let (config_reader, config_writer) = live(config.clone());
@@ -83,7 +83,7 @@ impl Homing {
 }
 
 impl Policy for Homing {
-    fn pick(&mut self, arrival: &Arrival, _: &[Engine], now: Seconds) -> Option<usize> {
+    fn pick(&mut self, arrival: &Arrival, _: &View<'_>, now: Seconds) -> Option<usize> {
         if let Content::Ids(ids) = &arrival.content {
             self.write_token_ids(ids, arrival);
         }
@@ -153,12 +153,6 @@ impl Policy for Homing {
         let usage = Usage { prompt_tokens: Some(request.input_tokens), answer_tokens: request.output_tokens };
         if let Some(picked) = self.picked.remove(&request.number) {
             picked.completed(usage, self.at(now));
-        }
-    }
-
-    fn rejected(&mut self, arrival: &Arrival, _: usize, now: Seconds) {
-        if let Some(mut picked) = self.picked.remove(&arrival.number) {
-            picked.answered(head(400), self.at(now));
         }
     }
 
