@@ -116,8 +116,8 @@ enum FormatName {
     /// JSONL with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`, one for 512 tokens.
     #[default]
     Mooncake,
-    /// JSONL with `timestamp` (ms, or a date and time), `messages` or `prompt`, and, if they are known, `session` and
-    /// `max_tokens`.
+    /// JSONL with `timestamp` (ms, or a date and time), `messages` or `prompt`, and, if they are known, `session`,
+    /// `max_tokens` and `stream`, which is taken as true.
     Prompts,
 }
 
