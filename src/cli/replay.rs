@@ -266,6 +266,22 @@ mod tests {
     }
 
     #[test]
+    fn copies_are_more_requests_a_second_and_texts_have_none() {
+        let line = |at| {
+            format!(
+                "{{\"timestamp\": {}, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [{at}]}}\n",
+                at * 1_000
+            )
+        };
+        let lines: String = (0..4).map(line).collect();
+        let rates = |flags: &str| compared(&lines, flags).map(|rows| rows[0].rate);
+        assert_eq!(rates("--policy random").expect("readable"), 1.0);
+        assert_eq!(rates("--policy random --copies 3").expect("readable"), 3.0);
+        let error = compared(PROMPTS, "--format prompts --copies 2").expect_err("texts");
+        assert!(error.to_string().starts_with("--copies: "), "{error}");
+    }
+
+    #[test]
     fn every_constant_of_the_engines_can_be_set() {
         let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
                      --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
