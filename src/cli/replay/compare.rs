@@ -11,8 +11,8 @@ use crate::replay::engine::Constants;
 use crate::replay::page::{Compared, Page};
 use crate::replay::policy::Spec;
 use crate::replay::report::Row;
-use crate::replay::run::{Failed, Outcome, Stage, Summary, run as replay};
-use crate::replay::trace::{Format, Survey, Trace, TraceError};
+use crate::replay::run::{Failed, Outcome, ReplayError, Stage, Summary, run as replay};
+use crate::replay::trace::{Format, Survey, Trace};
 use crate::replay::{Rate, capacity};
 
 use super::progress::Progress;
@@ -29,7 +29,7 @@ pub struct Comparison {
     pub page: Page,
 }
 
-type Measured<T> = Result<T, TraceError>;
+type Measured<T> = Result<T, ReplayError>;
 
 /// How a policy is measured.
 struct Plan {
@@ -51,7 +51,13 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
     };
     let trace = Trace::file(path.clone(), format);
     let unreadable = || path.display().to_string();
-    let survey = trace.survey().with_context(unreadable)?;
+    let copies = usize::from(args.copies);
+    if copies > 1 && matches!(format, Format::Prompts { .. }) {
+        anyhow::bail!(
+            "--copies: what other users would have written is not known; only a trace of hash ids has copies"
+        );
+    }
+    let survey = trace.survey().with_context(unreadable)?.times(copies as u64);
     let mut policies = args.policies;
     if policies.is_empty() {
         policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
@@ -60,6 +66,7 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
         in_order(args.changes, usize::from(args.replicas)).map_err(|error| anyhow::anyhow!("--event: {error}"))?;
     let stage = Stage {
         trace: &trace,
+        copies,
         survey: &survey,
         constants: args.engines.constants(trace.block_tokens()),
         replicas: usize::from(args.replicas),
@@ -113,9 +120,9 @@ impl Plan {
         let mut first = None;
         if self.capacity {
             let found = capacity::capacity(stage, &spec.kind, &mut tell)?;
-            out.rows.push(row(stage, spec, Some(found.rate), found.rate, found.outcome.summary()));
-            let rate = if found.rate > 0.0 { found.rate } else { found.tried.first().map_or(0.0, |(rate, _)| *rate) };
-            (points, first) = (found.tried, Some((Rate::PerSecond(rate), found.outcome)));
+            out.rows.push(row(stage, spec, Some(found.per_second()), found.rate, found.outcome.summary()));
+            found.doubts().iter().for_each(|doubt| progress.note(&format!("{}: {doubt}", spec.name)));
+            (points, first) = (found.tried, Some((Rate::PerSecond(found.rate), found.outcome)));
         } else {
             for (place, rate) in self.rates.iter().enumerate() {
                 if place > 0 {
@@ -131,6 +138,9 @@ impl Plan {
         let Some((rate, outcome)) = first else { return Ok(()) };
         if outcome.left_out() > 0 {
             progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
+        }
+        if outcome.turned_away() > 0 {
+            progress.note(&format!("{}: {} requests were refused", spec.name, outcome.turned_away()));
         }
         let lost = outcome.lost();
         if lost != Failed::default() {

@@ -5,10 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::replay::Seconds;
+use crate::state::SILENCE;
 
 /// From a picker to the store, and again from the store to a picker: far more than a network of one zone takes, and
 /// about what a busy one does.
 pub const DELAY: Seconds = 0.002;
+
+/// So long before something happens pickers talk again, where nothing happened for longer: more than it takes them to
+/// believe each other gone and back.
+const LEAD: Seconds = 2.0 * SILENCE.as_secs() as Seconds + 2.0;
 
 /// The pickers take turns, because nothing makes real ones tell at the same moment.
 pub struct Exchange {
@@ -64,6 +69,14 @@ impl Exchange {
         self.on_their_way.push_back(Letter { from, bytes: bytes.into(), arrives: now + 2.0 * DELAY });
     }
 
+    /// Nothing happens before `until`, so nobody has news: all rounds but those right before it are left out.
+    pub fn skip_to(&mut self, until: Seconds) {
+        let rounds = ((until - LEAD - self.next_turn()) / (self.turn * self.pickers as f64)).floor();
+        if rounds >= 1.0 && rounds.is_finite() {
+            self.turns += rounds as u64 * self.pickers as u64;
+        }
+    }
+
     fn next_turn(&self) -> Seconds {
         self.turns as f64 * self.turn
     }
@@ -90,5 +103,17 @@ mod tests {
         }
         let round = [(0, 0, "tells"), (4, 0, "is heard"), (25, 1, "tells"), (29, 1, "is heard")];
         assert_eq!(seen, [round, round.map(|(at, picker, what)| (at + 50, picker, what))].concat());
+    }
+
+    #[test]
+    fn a_long_silence_is_left_out_and_its_end_is_not() {
+        let mut exchange = Exchange::new(4, Duration::from_millis(100));
+        exchange.skip_to(1.0);
+        assert_eq!(exchange.next(), 0.0);
+        exchange.skip_to(1e9);
+        assert!((1e9 - LEAD - 0.2..=1e9 - LEAD).contains(&exchange.next()), "{}", exchange.next());
+        assert!(matches!(exchange.step(), Step::Tell(0)), "whose turn it was");
+        exchange.skip_to(f64::INFINITY);
+        assert!(exchange.next() < 1e9);
     }
 }

@@ -7,11 +7,11 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::replay::Seconds;
-use crate::replay::engine::{Engine, Request};
+use crate::replay::engine::Request;
 use crate::replay::trace::Arrival;
 
 use super::exchange::{Exchange, Step};
-use super::{Kind, Policy, Said, Setting};
+use super::{Kind, Policy, Said, Setting, View};
 
 /// The pickers.
 pub struct Several {
@@ -24,7 +24,7 @@ pub struct Several {
 
 impl Several {
     /// So many pickers of `kind`, that tell each other what they know every `share_every`; each has chance of its own.
-    pub fn new(kind: &Kind, count: usize, share_every: Option<Duration>, setting: &Setting<'_>) -> Self {
+    pub fn new(kind: &Kind, count: usize, share_every: Option<Duration>, setting: &Setting) -> Self {
         let seed = |picker: u64| setting.seed.wrapping_add(picker << 32);
         let replica = |picker: u64| share_every.map(|_| picker + 1);
         let picker = |picker| kind.build(&Setting { seed: seed(picker), replica: replica(picker), ..*setting });
@@ -42,9 +42,9 @@ impl Several {
 }
 
 impl Policy for Several {
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize> {
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, now: Seconds) -> Option<usize> {
         let owner = self.random.random_range(0..self.pickers.len());
-        let pick = self.pickers[owner].pick(arrival, engines, now)?;
+        let pick = self.pickers[owner].pick(arrival, view, now)?;
         self.owners.insert(arrival.number, owner);
         Some(pick)
     }
@@ -79,19 +79,18 @@ impl Policy for Several {
         self.owners.remove(&request.number);
     }
 
-    fn rejected(&mut self, arrival: &Arrival, engine: usize, now: Seconds) {
-        if let Some(owner) = self.owner(arrival.number) {
-            owner.rejected(arrival, engine, now);
-        }
-        self.owners.remove(&arrival.number);
-    }
-
     fn scraped(&mut self, engine: usize, said: &Said, now: Seconds) {
         self.pickers.iter_mut().for_each(|picker| picker.scraped(engine, said, now));
     }
 
     fn next_event(&self) -> Seconds {
         self.exchange.as_ref().map_or(Seconds::INFINITY, Exchange::next)
+    }
+
+    fn skip_to(&mut self, until: Seconds) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.skip_to(until);
+        }
     }
 
     fn advance(&mut self, now: Seconds) {

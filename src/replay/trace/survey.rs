@@ -34,11 +34,19 @@ impl Survey {
                 survey.shared.truncate(differs.unwrap_or(usize::MAX));
             }
             survey.requests += 1;
-            survey.input_tokens += arrival.input_tokens;
-            survey.output_tokens += arrival.output_tokens;
+            survey.input_tokens = survey.input_tokens.saturating_add(arrival.input_tokens);
+            survey.output_tokens = survey.output_tokens.saturating_add(arrival.output_tokens);
             survey.length = arrival.at + arrivals.rest_of_tick() / 1000.0;
         }
         if survey.requests == 0 { Err(TraceError::Empty) } else { Ok(survey) }
+    }
+
+    /// The same of so many copies at once.
+    #[must_use]
+    pub fn times(self, copies: u64) -> Self {
+        let [requests, input_tokens, output_tokens] =
+            [self.requests, self.input_tokens, self.output_tokens].map(|count| count.saturating_mul(copies));
+        Self { requests, input_tokens, output_tokens, ..self }
     }
 
     /// Requests in a second, on average; `None` where they all have one timestamp.
