@@ -27,9 +27,9 @@ pub struct Args {
     /// The trace; it is read more than once.
     trace: PathBuf,
 
-    /// How the trace is written.
-    #[arg(long, value_enum, default_value_t)]
-    format: FormatName,
+    /// How the trace is written; where it is left out, the fields of its first line tell.
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
 
     /// What to compare; may be repeated. NAME=FILE is Homing with the configuration in that file, `default` Homing with
     /// the defaults. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
@@ -104,13 +104,12 @@ pub struct Args {
     engines: Engines,
 }
 
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum FormatName {
     /// JSONL with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`, one for 512 tokens.
-    #[default]
     Mooncake,
-    /// JSONL with `timestamp` (ms, or a date and time), `messages` or `prompt`, and, if they are known, `session` and
-    /// `max_tokens`.
+    /// JSONL with `timestamp` (ms, or a date and time), the fields of a request's body or all of it under `body`, and,
+    /// if they are known, `session` and `output_tokens`.
     Prompts,
 }
 
@@ -243,8 +242,10 @@ mod tests {
         let error = compared(&PROMPTS.replace("1000", "\"soon\""), "--format prompts").expect_err("no time");
         let said = format!("{error:#}");
         assert!(said.contains("trace.jsonl: line 2: timestamp: "), "{said}");
+        let (first, rest) = said.split_once("trace.jsonl: ").expect("the file");
+        assert!(!rest.contains("trace.jsonl") && !first.contains("line"), "said twice: {said}");
         let missing = run(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
-        assert!(format!("{missing:#}").starts_with("/nowhere/trace.jsonl: "), "{missing:#}");
+        assert_eq!(format!("{missing:#}"), "/nowhere/trace.jsonl: No such file or directory (os error 2)");
     }
 
     #[test]

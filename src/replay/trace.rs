@@ -3,16 +3,20 @@
 //! A trace is read once before a replay, for what has to be known beforehand ([`Survey`]), and again in each replay
 //! ([`Trace::arrivals`]). Nothing of it is kept, so its length does not matter.
 
+mod distinct;
+mod fields;
+mod keys;
 mod line;
 mod mooncake;
+mod oddities;
 mod prompts;
+mod source;
 mod spread;
 mod survey;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor};
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -20,6 +24,7 @@ use crate::simulation::BlockHash;
 
 use super::Seconds;
 use line::Lines;
+use source::Source;
 
 pub use spread::Arrivals;
 pub use survey::Survey;
@@ -30,7 +35,8 @@ pub enum Format {
     /// One JSON object a line: `timestamp` (ms), `input_length`, `output_length`, `hash_ids` (one for each block of
     /// [`MOONCAKE_BLOCK`] tokens).
     Mooncake,
-    /// One JSON object a line: `timestamp` (ms, or a date and time), `messages` or `prompt`, `session`, `max_tokens`.
+    /// One JSON object a line: `timestamp` (ms, or a date and time), the body of a request or its fields, `session`,
+    /// `output_tokens`.
     Prompts {
         /// Tokens in one KV block of the engines; at least 1.
         block_tokens: u64,
@@ -42,17 +48,16 @@ pub const MOONCAKE_BLOCK: u64 = 512;
 /// Bytes of text that the engines take for one token. Fixed: what the picker learns shall be true.
 pub const BYTES_PER_TOKEN: usize = 4;
 
+/// Tokens of an answer where a line does not tell.
+const OUTPUT_TOKENS: u64 = 256;
+
 /// A trace that can be read again and again.
 #[derive(Clone, Debug)]
 pub struct Trace {
     source: Source,
     format: Format,
-}
-
-#[derive(Clone, Debug)]
-enum Source {
-    File(PathBuf),
-    Memory(Arc<[u8]>),
+    /// Milliseconds between two ticks of its clock, once somebody has read it all.
+    tick: OnceLock<f64>,
 }
 
 /// One request of the trace.
@@ -87,7 +92,7 @@ pub enum Content {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The file.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// One line of it.
     #[error("line {line}: {what}")]
@@ -97,9 +102,17 @@ pub enum TraceError {
         /// The field and what is wrong with it.
         what: String,
     },
-    /// A pipe or a folder.
-    #[error("it is no plain file, and a trace is read more than once")]
+    /// A pipe, a terminal or a folder.
+    #[error("it is no plain file, and a trace is read more than once; write it to a file first")]
     NoFile,
+    /// Something else than lines of JSON.
+    #[error("it is {what}, and one JSON object a line is wanted; {fix}")]
+    Other {
+        /// What it is, as far as its beginning tells.
+        what: &'static str,
+        /// What to do.
+        fix: &'static str,
+    },
     /// There is nothing in it.
     #[error("there is no request in it")]
     Empty,
@@ -117,12 +130,29 @@ impl Arrival {
 impl Trace {
     /// The trace in a file.
     pub fn file(path: PathBuf, format: Format) -> Self {
-        Self { source: Source::File(path), format }
+        Self { source: Source::File(path), format, tick: OnceLock::new() }
     }
 
     /// The trace in a text.
     pub fn text(text: &str, format: Format) -> Self {
-        Self { source: Source::Memory(text.as_bytes().into()), format }
+        Self { source: Source::Memory(text.as_bytes().into()), format, tick: OnceLock::new() }
+    }
+
+    /// The trace in a file, of the format that its first line tells; prompts where that tells nothing. Engines have
+    /// blocks of `block_tokens`, where the format leaves that open.
+    ///
+    /// # Errors
+    /// The file cannot be opened or read.
+    pub fn guess(path: PathBuf, block_tokens: u64) -> Result<Self, TraceError> {
+        let trace = Self::file(path, Format::Prompts { block_tokens });
+        let mut lines = trace.lines()?;
+        let format = if lines.read()? { Format::of_line(lines.text(), block_tokens) } else { None };
+        Ok(Self { format: format.unwrap_or(trace.format), ..trace })
+    }
+
+    /// How it is written.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     /// Tokens in one block of its chains.
@@ -138,29 +168,24 @@ impl Trace {
     /// # Errors
     /// The first line that cannot be read, or that there is none.
     pub fn survey(&self) -> Result<Survey, TraceError> {
-        Survey::of(self)
+        let (survey, clock) = Survey::of(self)?;
+        self.tick.get_or_init(|| clock.tick());
+        Ok(survey)
     }
 
-    /// Its requests in the order of their times, those of one tick spread up to the next.
+    /// Its requests in the order of their times, those of one tick of its clock spread over that tick.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// The file cannot be opened; or read, where nobody has surveyed it before.
     pub fn arrivals(&self) -> Result<Arrivals, TraceError> {
-        Ok(Arrivals::new(self.lines()?, self.lines()?))
+        if self.tick.get().is_none() {
+            self.survey()?;
+        }
+        Ok(Arrivals::new(self.lines()?, self.lines()?, self.tick.get().copied().unwrap_or_default()))
     }
 
     fn lines(&self) -> Result<Lines, TraceError> {
-        let reader: Box<dyn BufRead> = match &self.source {
-            Source::File(path) => {
-                let file = File::open(path)?;
-                if !file.metadata()?.is_file() {
-                    return Err(TraceError::NoFile);
-                }
-                Box::new(BufReader::with_capacity(1 << 18, file))
-            }
-            Source::Memory(text) => Box::new(Cursor::new(Arc::clone(text))),
-        };
-        Ok(Lines::new(reader, self.format))
+        Ok(Lines::new(self.source.open()?, self.format))
     }
 }
 

@@ -44,12 +44,13 @@ struct Plan {
 /// The trace cannot be read.
 pub fn compare(args: Args) -> anyhow::Result<Comparison> {
     let path = args.trace;
-    let format = match args.format {
-        FormatName::Mooncake => Format::Mooncake,
-        FormatName::Prompts => Format::Prompts { block_tokens: args.engines.block_tokens() },
-    };
-    let trace = Trace::file(path.clone(), format);
     let unreadable = || path.display().to_string();
+    let block_tokens = args.engines.block_tokens();
+    let trace = match args.format {
+        Some(FormatName::Mooncake) => Trace::file(path.clone(), Format::Mooncake),
+        Some(FormatName::Prompts) => Trace::file(path.clone(), Format::Prompts { block_tokens }),
+        None => Trace::guess(path.clone(), block_tokens).with_context(unreadable)?,
+    };
     let survey = trace.survey().with_context(unreadable)?;
     let mut policies = args.policies;
     if policies.is_empty() {
