@@ -1,12 +1,14 @@
 //! `homing replay`: what a policy would have done to a trace, on simulated engines in virtual time.
 
+mod asked;
 mod compare;
 mod engines;
+mod folder;
+mod input;
 mod progress;
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,12 +16,13 @@ use anyhow::Context;
 
 use crate::replay::Rate;
 use crate::replay::change::Change;
-use crate::replay::page::{self, Page};
+use crate::replay::page;
 use crate::replay::policy::Spec;
 use crate::replay::report;
 
 use compare::Comparison;
 use engines::{Engines, above_zero};
+use folder::Folder;
 
 /// Replays a trace of requests against simulated engines, and compares who picks.
 #[derive(Debug, clap::Args)]
@@ -32,9 +35,9 @@ pub struct Args {
     format: Option<FormatName>,
 
     /// What to compare; may be repeated. NAME=FILE is Homing with the configuration in that file, `default` Homing with
-    /// the defaults. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
+    /// the defaults; FILE alone is named after the file. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
     /// (its scorers as read, weights 3, 2, 2), `greedy-ttft` (knows everything), `pooled-cache` and `infinite-cache`
-    /// (bounds).
+    /// (bounds) [default: `default`, `round-robin`, `llm-d`, `pooled-cache`].
     #[arg(long = "policy", value_name = "NAME[=FILE]")]
     policies: Vec<Spec>,
 
@@ -63,7 +66,8 @@ pub struct Args {
     #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = part)]
     warm_up: f64,
 
-    /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
+    /// Time between two looks at an engine's metrics; where it is left out, each policy's own (Homing: what its
+    /// configuration says; `llm-d`: 50ms).
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
 
@@ -122,30 +126,37 @@ enum Output {
     Json,
 }
 
+/// What the columns of the table are.
+const LEGEND: &str = "
+hits: share of the prompts' tokens that engines found in their caches; TTFT: time to first token
+in time: share of requests that saw it within 1 s + 2 x what their prompt takes on an idle engine with an empty cache
+";
+
 /// Replays a trace.
 ///
 /// # Errors
-/// The trace cannot be read, the page cannot be written, or nobody reads what is printed.
+/// The trace cannot be read, what is asked for cannot be, or the page cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (output, report) = (args.output, args.report.clone());
+    let output = args.output;
+    let folder = args.report.as_deref().map(Folder::make).transpose()?;
     let Comparison { rows, page } = compare::compare(args)?;
-    if let Some(folder) = report {
-        write(&page, &folder).with_context(|| folder.display().to_string())?;
-    }
     let text = match output {
-        Output::Table => report::table(&rows),
+        Output::Table => report::table(&rows) + LEGEND,
         Output::Json => report::json(&rows)? + "\n",
     };
-    io::stdout().lock().write_all(text.as_bytes()).context("standard output cannot be written")?;
-    Ok(ExitCode::SUCCESS)
+    let printed = print(&text);
+    if let Some(folder) = folder {
+        folder.write(&page::html(&page))?;
+    }
+    printed.map(|()| ExitCode::SUCCESS)
 }
 
-fn write(page: &Page, folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let file = folder.join("index.html");
-    fs::write(&file, page::html(page))?;
-    eprintln!("{}", file.display());
-    Ok(())
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever read it has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("standard output cannot be written"),
+    }
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -163,8 +174,10 @@ fn part(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::engine::{Constants, Profile};
     use crate::replay::report::Row;
     use clap::Parser;
+    use std::fs;
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -257,6 +270,30 @@ mod tests {
     }
 
     #[test]
+    fn what_would_do_nothing_or_could_not_be_told_apart_is_refused() {
+        let mooncake = r#"{"timestamp": 0, "input_length": 9, "output_length": 1, "hash_ids": [1]}"#;
+        for (trace, flags, said) in [
+            (PROMPTS, "--policy random --policy random", "--policy: \"random\" is there twice"),
+            (PROMPTS, "--pickers 1,2,2", "--pickers: 2 is there twice"),
+            (PROMPTS, "--rate 2/s --rate 1/s --event 3s:fail:r0", "--event: the last request comes after 2 s"),
+            (mooncake, "--block-tokens 16", "--block-tokens: the hash ids"),
+            (mooncake, "--format prompts", "line 1: missing field `messages`"),
+        ] {
+            let error = compared(trace, flags).expect_err(flags);
+            assert!(format!("{error:#}").contains(said), "{flags}: {error:#}");
+        }
+        assert!(compared(PROMPTS, "--policy random --rate 2/s --rate 1/s --event 2s:fail:r0").is_ok());
+    }
+
+    #[test]
+    fn a_format_that_is_left_out_is_told_by_the_first_line() {
+        let mooncake = r#"{"timestamp": 0, "input_length": 9, "output_length": 1, "hash_ids": [1]}"#;
+        for trace in [PROMPTS, mooncake] {
+            assert_eq!(compared(trace, "--policy random").expect("readable").len(), 1);
+        }
+    }
+
+    #[test]
     fn every_constant_of_the_engines_can_be_set() {
         let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
                      --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
@@ -267,6 +304,26 @@ mod tests {
         assert_eq!((constants.tokens_per_second, constants.base_step), (10.0, 0.005));
         assert!((constants.kv_read - 7e-9).abs() < 1e-15);
         assert_eq!(constants.attention_tokens, 100.0);
+    }
+
+    #[test]
+    fn the_help_has_the_constants_of_the_profiles() {
+        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let [large, small] = Profile::ALL.map(Profile::constants);
+        let pair = |of: fn(&Constants) -> f64| format!("[default: {}, {}]", of(&large), of(&small));
+        for defaults in [
+            pair(|constants| constants.cache_tokens as f64),
+            pair(|constants| constants.block_tokens as f64),
+            pair(|constants| constants.step_tokens as f64),
+            pair(|constants| constants.max_sequences as f64),
+            pair(|constants| constants.tokens_per_second),
+            pair(|constants| (constants.kv_read * 1e9).round()),
+            pair(|constants| constants.attention_tokens),
+            format!("[default: {}ms, {}ms]", large.base_step * 1e3, small.base_step * 1e3),
+        ] {
+            assert!(help.contains(&defaults), "{defaults}");
+        }
     }
 
     #[test]

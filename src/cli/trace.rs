@@ -43,11 +43,14 @@ impl clap::ValueEnum for Workload {
 /// Prints a trace.
 ///
 /// # Errors
-/// Nobody reads what is printed.
+/// Standard output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { workload, length, seed } = args;
     let mut out = BufWriter::new(io::stdout().lock());
     let written = workload.write(length.as_secs_f64(), seed, &mut out).and_then(|()| out.flush());
-    written.context("standard output cannot be written")?;
-    Ok(ExitCode::SUCCESS)
+    match written {
+        // Whoever read it has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => written.map(|()| ExitCode::SUCCESS).context("standard output cannot be written"),
+    }
 }

@@ -11,11 +11,11 @@ use crate::replay::page::{Compared, Page};
 use crate::replay::policy::Spec;
 use crate::replay::report::Row;
 use crate::replay::run::{Failed, Outcome, Stage, Summary, run as replay};
-use crate::replay::trace::{Format, Survey, Trace, TraceError};
+use crate::replay::trace::{Survey, TraceError};
 use crate::replay::{Rate, capacity};
 
 use super::progress::Progress;
-use super::{Args, FormatName};
+use super::{Args, asked, input};
 
 /// What is compared where nothing is said.
 const POLICIES: [&str; 4] = ["default", "round-robin", "llm-d", "pooled-cache"];
@@ -41,21 +41,19 @@ struct Plan {
 /// Replays what the flags ask for.
 ///
 /// # Errors
-/// The trace cannot be read.
-pub fn compare(args: Args) -> anyhow::Result<Comparison> {
-    let path = args.trace;
-    let unreadable = || path.display().to_string();
-    let block_tokens = args.engines.block_tokens();
-    let trace = match args.format {
-        Some(FormatName::Mooncake) => Trace::file(path.clone(), Format::Mooncake),
-        Some(FormatName::Prompts) => Trace::file(path.clone(), Format::Prompts { block_tokens }),
-        None => Trace::guess(path.clone(), block_tokens).with_context(unreadable)?,
-    };
-    let survey = trace.survey().with_context(unreadable)?;
-    let mut policies = args.policies;
+/// The trace cannot be read, or what is asked for cannot be.
+pub fn compare(mut args: Args) -> anyhow::Result<Comparison> {
+    let (trace, survey) = input::open(&args)?;
+    let mut policies = std::mem::take(&mut args.policies);
     if policies.is_empty() {
         policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     }
+    asked::check(&args, &policies, &trace, &survey)?;
+    let path = args.trace;
+    let unreadable = || path.display().to_string();
+    eprintln!("{}", input::line(&path, &survey));
+    let pace = if args.capacity { None } else { asked::note(&args.rates, &survey) };
+    survey.notes.iter().chain(&pace).for_each(|note| eprintln!("note: {note}"));
     let changes =
         in_order(args.changes, usize::from(args.replicas)).map_err(|error| anyhow::anyhow!("--event: {error}"))?;
     let stage = Stage {
@@ -150,7 +148,7 @@ impl Plan {
 /// What the page says of the whole.
 fn facts(path: &Path, stage: &Stage<'_>) -> String {
     let Stage { survey, replicas, seed, .. } = stage;
-    let [input, output] = [survey.input_tokens, survey.output_tokens].map(|tokens| tokens / survey.requests);
+    let [input, output] = input::means(survey);
     format!(
         "{}: {} requests, {input} tokens in and {output} out on average; {replicas} replicas with a cache of {} tokens \
          each; seed {seed}{}.",
