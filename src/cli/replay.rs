@@ -5,7 +5,9 @@ mod compare;
 mod engines;
 mod folder;
 mod input;
+mod measure;
 mod progress;
+mod settings;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -247,7 +249,24 @@ mod tests {
         for said in ["<td>500</td>", "<td>1000</td>", "<td>3000</td>", "<td>3.00/s</td>", "<td>2.00/s</td>"] {
             assert_eq!(page.matches(said).count(), 1, "{said}");
         }
+        for said in ["<td>3/s, 2/s</td>", "cache 1000 tokens in blocks of 16", "<td>0 requests</td>", "prompts</td>"] {
+            assert!(page.contains(said), "{said}");
+        }
         assert!(parse("t --report-caches 2").is_err(), "without a page");
+    }
+
+    #[test]
+    fn the_page_says_what_of_a_configuration_differs_from_the_defaults() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [trace, config] = ["trace.jsonl", "four.yaml"].map(|name| folder.path().join(name));
+        fs::write(&trace, PROMPTS).expect("written");
+        fs::write(&config, "scorers: {prefixLocality: {weight: 4}}").expect("written");
+        let (trace, config, report) = (trace.display(), config.display(), folder.path().display());
+        let line = format!("{trace} --policy default --policy {config} --report {report} --report-caches 1");
+        run(parse(&line).expect("flags")).expect("written");
+        let page = fs::read_to_string(folder.path().join("index.html")).expect("a page");
+        assert!(page.contains("<th>default</th><td>the defaults</td>"), "{page}");
+        assert!(page.contains("<th>four</th><td>scorers.prefixLocality.weight: 4.0</td>"), "{page}");
     }
 
     #[test]

@@ -168,7 +168,15 @@ impl Trace {
     /// # Errors
     /// The first line that cannot be read, or that there is none.
     pub fn survey(&self) -> Result<Survey, TraceError> {
-        let (survey, clock) = Survey::of(self)?;
+        self.survey_with(&mut |_| {})
+    }
+
+    /// Reads all of it, and tells now and then which share of it is read, 0 to 1.
+    ///
+    /// # Errors
+    /// Those of [`survey`](Self::survey).
+    pub fn survey_with(&self, progress: &mut dyn FnMut(f64)) -> Result<Survey, TraceError> {
+        let (survey, clock) = Survey::of(self, progress)?;
         self.tick.get_or_init(|| clock.tick());
         Ok(survey)
     }

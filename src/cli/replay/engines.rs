@@ -53,6 +53,11 @@ impl Engines {
         self.block_tokens.unwrap_or(self.profile.constants().block_tokens)
     }
 
+    /// The name of the constants.
+    pub fn profile(&self) -> &'static str {
+        self.profile.name()
+    }
+
     /// What was said of the blocks, if anything was.
     pub fn block_tokens_asked(&self) -> Option<u64> {
         self.block_tokens

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::replay::trace::{Format, Survey, Trace};
 
+use super::progress::Progress;
 use super::{Args, FormatName};
 
 /// Opens the trace and reads all of it once.
@@ -21,7 +22,10 @@ pub fn open(args: &Args) -> anyhow::Result<(Trace, Survey)> {
         Some(FormatName::Prompts) => file(Format::Prompts { block_tokens }),
         None => Trace::guess(path.clone(), block_tokens),
     };
-    let read = trace.and_then(|trace| Ok((trace.survey()?, trace)));
+    let mut progress = Progress::new(1);
+    let mut tell = progress.begin("reading the trace".to_owned());
+    let read = trace.and_then(|trace| Ok((trace.survey_with(&mut tell)?, trace)));
+    progress.finish();
     let (survey, trace) = read.with_context(|| path.display().to_string())?;
     Ok((trace, survey))
 }

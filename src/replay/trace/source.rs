@@ -27,6 +27,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// How many bytes there are, about.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::File(path) => fs::metadata(path).map_or(0, |file| file.len()),
+            Self::Memory(text) => text.len() as u64,
+        }
+    }
+
     /// A reader of its lines, behind the mark that some editors put first.
     pub fn open(&self) -> Result<Box<dyn BufRead>, TraceError> {
         let mut reader: Box<dyn BufRead> = match self {

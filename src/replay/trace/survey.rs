@@ -37,11 +37,16 @@ pub struct Survey {
 
 impl Survey {
     /// Reads the lines as they are, for only after that is known how far a tick is spread.
-    pub(super) fn of(trace: &Trace) -> Result<(Self, Clock), TraceError> {
+    pub(super) fn of(trace: &Trace, progress: &mut dyn FnMut(f64)) -> Result<(Self, Clock), TraceError> {
         let mut lines = trace.lines()?;
         let (mut survey, mut clock) = (Self::default(), Clock::default());
         let (mut oddities, mut sessions) = (Oddities::default(), Distinct::default());
+        let (mut read, bytes) = (0, trace.source.bytes().max(1));
         while let Some(arrival) = lines.arrival()? {
+            read += lines.text().len();
+            if survey.requests % 64 == 0 {
+                progress(read as f64 / bytes as f64);
+            }
             clock.see(arrival.at);
             if survey.requests == 0 {
                 survey.shared = arrival.chain;
