@@ -249,7 +249,13 @@ mod tests {
         for said in ["<td>500</td>", "<td>1000</td>", "<td>3000</td>", "<td>3.00/s</td>", "<td>2.00/s</td>"] {
             assert_eq!(page.matches(said).count(), 1, "{said}");
         }
-        for said in ["<td>3/s, 2/s</td>", "cache 1000 tokens in blocks of 16", "<td>0 requests</td>", "prompts</td>"] {
+        for said in [
+            "<td>3/s, 2/s</td>",
+            "<th>pickers</th><td>1</td>",
+            "cache 1000 tokens in blocks of 16",
+            "<td>0 requests</td>",
+            "prompts</td>",
+        ] {
             assert!(page.contains(said), "{said}");
         }
         assert!(parse("t --report-caches 2").is_err(), "without a page");

@@ -10,7 +10,7 @@ use crate::replay::run::Stage;
 
 use super::measure::Plan;
 use super::progress::Progress;
-use super::settings::settings;
+use super::settings::{Asked, settings};
 use super::{Args, asked, input};
 
 /// What is compared where nothing is said.
@@ -59,7 +59,8 @@ pub fn compare(mut args: Args) -> anyhow::Result<Comparison> {
     let plan = Plan { rates: args.rates, capacity: args.capacity, caches };
     let all: Vec<_> = policies.iter().flat_map(|spec| args.pickers.iter().map(move |count| (spec, *count))).collect();
     let mut progress = Progress::new(all.len() * plan.replays());
-    let settings = settings(&path, &stage, &args.engines, &plan, &policies);
+    let asked = Asked { path: &path, engines: &args.engines, plan: &plan, pickers: &args.pickers, policies: &policies };
+    let settings = settings(&asked, &stage);
     let page = Page { facts: input::line(&path, &survey), settings, policies: Vec::new() };
     let mut out = Comparison { rows: Vec::new(), page };
     for (spec, pickers) in all {

@@ -13,13 +13,29 @@ use super::measure::{Plan, said};
 /// What the page says: names and values.
 type Settings = Vec<(String, String)>;
 
+/// What is asked for, where the stage does not hold it.
+pub struct Asked<'a> {
+    /// The trace.
+    pub path: &'a Path,
+    /// The engines.
+    pub engines: &'a Engines,
+    /// Rates and caches.
+    pub plan: &'a Plan,
+    /// How many pickers.
+    pub pickers: &'a [u16],
+    /// The policies.
+    pub policies: &'a [Spec],
+}
+
 /// The settings of all policies, and what of each configuration differs from the defaults.
-pub fn settings(path: &Path, stage: &Stage<'_>, engines: &Engines, plan: &Plan, policies: &[Spec]) -> Settings {
+pub fn settings(asked: &Asked<'_>, stage: &Stage<'_>) -> Settings {
+    let Asked { path, engines, plan, pickers, policies } = *asked;
     let Stage { trace, replicas, scrape, sessions_by_prefix, warm_up, changes, seed, .. } = stage;
     let all = [
         ("Homing", env!("CARGO_PKG_VERSION").to_owned()),
         ("trace", format!("{}, {}", path.display(), format_of(trace))),
         ("replicas", replicas.to_string()),
+        ("pickers", list(pickers.iter().map(ToString::to_string))),
         ("engines", format!("{}: {}", engines.profile(), constants(stage))),
         ("rates", rates(plan)),
         (

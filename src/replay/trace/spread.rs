@@ -1,8 +1,8 @@
 //! Spreads the requests of one tick of the trace's clock over that tick.
 //!
 //! Traces are often written with coarse clocks, and a burst at every tick is nothing that happened. How long a tick is
-//! the trace says itself: as the smallest time between two of its timestamps ([`Clock`]). What lies further apart than
-//! that is a pause, into which nothing is spread. A second reader runs ahead by one tick and only counts, so that not
+//! the trace says itself: as the smallest time between two of its timestamps ([`Clock`]), unless that is longer than any
+//! clock's. What lies further apart than that is a pause, into which nothing is spread. A second reader runs ahead by one tick and only counts, so that not
 //! even one tick has to be kept.
 
 use super::line::Lines;
@@ -10,6 +10,8 @@ use super::{Arrival, TraceError};
 
 /// Timestamps that lie no more than so many ticks apart are one tick apart: clocks are not exact.
 const UNSTEADY: f64 = 1.5;
+/// Milliseconds of the coarsest clock that is one: logs that know only minutes.
+const COARSEST: f64 = 60_000.0;
 
 /// Finds the tick of a trace's clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,9 +54,9 @@ impl Clock {
         self.span = Some((first, at));
     }
 
-    /// The smallest time between two timestamps, in milliseconds; 0 where there is only one.
+    /// The smallest time between two timestamps, in milliseconds; 0 where there is only one, or where that is no clock's.
     pub fn tick(&self) -> f64 {
-        self.tick.unwrap_or_default()
+        self.tick.filter(|tick| *tick <= COARSEST).unwrap_or_default()
     }
 }
 
