@@ -5,6 +5,7 @@
 
 mod distinct;
 mod fields;
+mod hashed;
 mod keys;
 mod line;
 mod mooncake;
@@ -14,7 +15,7 @@ mod source;
 mod spread;
 mod survey;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -148,6 +149,16 @@ impl Trace {
         let mut lines = trace.lines()?;
         let format = if lines.read()? { Format::of_line(lines.text(), block_tokens) } else { None };
         Ok(Self { format: format.unwrap_or(trace.format), ..trace })
+    }
+
+    /// Writes a trace of prompts in Mooncake's format, without the prompts: numbers tell which blocks and which sessions
+    /// are equal. Takes memory for each block that differs from others.
+    ///
+    /// # Errors
+    /// The first line that cannot be read, or those of `to`.
+    pub fn write_hashed(path: PathBuf, to: &mut dyn Write) -> Result<(), TraceError> {
+        let trace = Self::file(path, Format::Prompts { block_tokens: MOONCAKE_BLOCK });
+        hashed::write(&mut trace.lines()?, to)
     }
 
     /// How it is written.
