@@ -34,5 +34,6 @@ pub use answers::{BodyReply, Refusal, Reply, RequestAnswer};
 pub use api::Api;
 pub use budget::Budget;
 pub use content::{Content, Fault, Named, with_content};
+pub use identity::Identity;
 pub use machine::{Close, Machine, Options};
 pub use service::ExtProc;

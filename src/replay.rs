@@ -3,6 +3,7 @@
 //! ```text
 //!   workload a trace out of chance, for those who have none
 //!   trace    a file, read as a stream -> Arrival          engine   what an engine does, step by step
+//!   copies   the trace several times over at once
 //!   policy   Homing itself (`pick::Picker`), and what it is compared with
 //!   change   replicas that fail, leave and join
 //!   run      one event loop: arrivals, steps, scrapes -> Outcome
@@ -15,6 +16,7 @@
 
 pub mod capacity;
 pub mod change;
+mod copies;
 pub mod engine;
 #[cfg(test)]
 mod fixtures;

@@ -44,13 +44,13 @@ pub struct Args {
     policies: Vec<Spec>,
 
     /// How many engines there are.
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4_096))]
     replicas: u16,
 
     /// How many pickers there are; several share nothing, and requests reach any of them. A list compares.
     #[arg(
         long, default_value = "1", value_name = "N[,N]", value_delimiter = ',',
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = clap::value_parser!(u16).range(1..=256)
     )]
     pickers: Vec<u16>,
 
@@ -59,8 +59,15 @@ pub struct Args {
     #[arg(long = "rate", default_value = "1x", value_name = "RATE")]
     rates: Vec<Rate>,
 
+    /// The trace so many times over at once, for more replicas than it was written for: each copy has users of its own
+    /// who share only the blocks that all prompts begin with, and goes round from another place of the trace. At `1x`
+    /// N copies make N times the requests in a second. Only where the trace has hash ids.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    copies: u16,
+
     /// Search for the highest rate at which 90 % of the requests see their first token within 1 s + 2 x the time that
-    /// their prompt takes on an idle engine with an empty cache.
+    /// their prompt takes on an idle engine with an empty cache. What is found was replayed 5 and 10 % below as well,
+    /// because more requests do not always do worse.
     #[arg(long, conflicts_with = "rates")]
     capacity: bool,
 
@@ -73,8 +80,8 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
 
-    /// Requests that name no session get one by the first block of their prompt that is not in all prompts: as if
-    /// clients sent their sessions' ids.
+    /// Requests that name no session get that of the conversation that they go on, as if clients sent their sessions'
+    /// ids: a prompt goes on the earlier one whose full blocks it begins with, as long as no other did.
     #[arg(long)]
     sessions_by_prefix: bool,
 
@@ -115,7 +122,8 @@ enum FormatName {
     /// JSONL with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`, one for 512 tokens.
     Mooncake,
     /// JSONL with `timestamp` (ms, or a date and time), the fields of a request's body or all of it under `body`, and,
-    /// if they are known, `session` and `output_tokens`.
+    /// if they are known, `session`, `output_tokens` and
+    /// `stream`, which is taken as true.
     Prompts,
 }
 
@@ -133,6 +141,8 @@ const LEGEND: &str = "
 hits: share of the prompts' tokens that engines found in their caches; TTFT: time to first token
 in time: share of requests that saw it within 1 s + 2 x what their prompt takes on an idle engine with an empty cache
 ";
+/// The shortest time between two looks at an engine.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Replays a trace.
 ///
@@ -163,7 +173,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if interval.is_zero() { Err("an engine cannot be asked all the time".to_owned()) } else { Ok(interval) }
+    if interval < SHORTEST { Err("an engine can be asked once in 1ms at most".to_owned()) } else { Ok(interval) }
 }
 
 /// A part of the whole, 0 to 1, from `10%`.
@@ -319,6 +329,22 @@ mod tests {
     }
 
     #[test]
+    fn copies_are_more_requests_a_second_and_texts_have_none() {
+        let line = |at| {
+            format!(
+                "{{\"timestamp\": {}, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [{at}]}}\n",
+                at * 1_000
+            )
+        };
+        let lines: String = (0..4).map(line).collect();
+        let rates = |flags: &str| compared(&lines, flags).map(|rows| rows[0].rate);
+        assert_eq!(rates("--policy random").expect("readable"), 1.0);
+        assert_eq!(rates("--policy random --copies 3").expect("readable"), 3.0);
+        let error = compared(PROMPTS, "--format prompts --copies 2").expect_err("texts");
+        assert!(error.to_string().starts_with("--copies: "), "{error}");
+    }
+
+    #[test]
     fn every_constant_of_the_engines_can_be_set() {
         let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
                      --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
@@ -362,7 +388,11 @@ mod tests {
         for flags in [
             "--rate 0x",
             "--replicas 0",
+            "--replicas 4097",
+            "--pickers 1,257",
+            "--copies 0",
             "--scrape 0s",
+            "--scrape 900us",
             "--warm-up 100%",
             "--warm-up 0.1",
             "--warm-up -1%",

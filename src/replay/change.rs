@@ -27,6 +27,8 @@ pub enum What {
 
 /// How long a replica that died stays in the pool, until somebody says that it is not ready.
 pub const NOTICED: Seconds = 1.0;
+/// Replicas that there may be in one replay, those that have left included.
+pub const MOST: usize = 4_096;
 /// Replicas that may be added at once.
 const MOST_ADDED: usize = 1_000;
 
@@ -65,7 +67,7 @@ impl fmt::Display for Change {
 /// Puts changes in the order of their times.
 ///
 /// # Errors
-/// One names a replica that is not there at its time.
+/// One names a replica that is not there at its time, or there are more than [`MOST`] in all.
 pub fn in_order(mut changes: Vec<Change>, replicas: usize) -> Result<Vec<Change>, String> {
     changes.sort_by(|a, b| a.at.total_cmp(&b.at));
     let mut there = vec![true; replicas];
@@ -74,6 +76,9 @@ pub fn in_order(mut changes: Vec<Change>, replicas: usize) -> Result<Vec<Change>
             What::Fail(number) | What::Remove(number) => {
                 let is_there = there.get_mut(*number).filter(|is_there| **is_there);
                 *is_there.ok_or_else(|| format!("there is no replica r{number} after {at} s"))? = false;
+            }
+            What::Add(count) if there.len() + count > MOST => {
+                return Err(format!("there are more than {MOST} replicas after {at} s, those that have left included"));
             }
             What::Add(count) => there.extend(std::iter::repeat_n(true, *count)),
         }
@@ -113,5 +118,15 @@ mod tests {
         assert_eq!(checked(&["9s:fail:r3", "5s:add:2"]), Ok(2));
         assert!(checked(&["5s:fail:r3", "9s:add:2"]).is_err());
         assert!(checked(&["5s:fail:r1", "9s:remove:r1"]).is_err());
+    }
+
+    #[test]
+    fn no_more_join_than_a_replay_can_name() {
+        let joined = |last: usize| {
+            let adds = [1_000, 1_000, 1_000, 1_000, last].map(|count| Change { at: 1.0, what: What::Add(count) });
+            in_order(adds.into(), 2).map(|changes| changes.len())
+        };
+        assert_eq!(joined(94), Ok(5));
+        assert!(joined(95).is_err_and(|error| error.contains("more than 4096")));
     }
 }

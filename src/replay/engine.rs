@@ -125,7 +125,7 @@ impl Engine {
     /// It needs more room than the engine has; nothing has changed then.
     pub fn submit(&mut self, now: Seconds, job: Job) -> Result<(), TooLong> {
         let Request { input_tokens, output_tokens, .. } = job.request;
-        if self.constants.blocks_of(input_tokens + output_tokens) > self.constants.blocks() {
+        if !self.constants.can_hold(input_tokens, output_tokens) {
             return Err(TooLong);
         }
         let work = self.constants.work(self.cached_tokens(&job.chain, input_tokens), input_tokens);

@@ -20,6 +20,7 @@ pub fn constants() -> Constants {
 pub fn stage<'a>(trace: &'a Trace, survey: &'a Survey) -> Stage<'a> {
     Stage {
         trace,
+        copies: 1,
         survey,
         constants: constants(),
         replicas: 4,

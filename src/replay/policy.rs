@@ -11,15 +11,17 @@ mod llm_d;
 mod oracle;
 mod several;
 mod simple;
+mod view;
 
 use crate::model::Now;
 
 use super::Seconds;
-use super::engine::{Engine, Gauges, Request};
-use super::trace::{Arrival, Survey};
+use super::engine::{Gauges, Request};
+use super::trace::Arrival;
 
 pub use kind::{CacheScope, Kind, Spec, SpecError};
 pub use several::Several;
+pub use view::View;
 
 /// What a scrape of an engine says.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,7 +36,7 @@ pub struct Said {
 
 /// What a policy knows before the first request.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting<'a> {
+pub struct Setting {
     /// How many engines there are.
     pub replicas: usize,
     /// The engines' block, in tokens, and how many of them an engine holds.
@@ -43,8 +45,6 @@ pub struct Setting<'a> {
     pub blocks: usize,
     /// Where all chance comes from.
     pub seed: u64,
-    /// The trace in a few numbers.
-    pub survey: &'a Survey,
     /// The moment at which virtual time begins.
     pub base: Now,
 }
@@ -52,10 +52,12 @@ pub struct Setting<'a> {
 /// One way to pick.
 pub trait Policy {
     /// The engine that is to serve `arrival`, by its number; `None` refuses it.
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize>;
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, now: Seconds) -> Option<usize>;
 
     /// These engines, in the order of their numbers, are the pool from now on. Called before the first pick.
-    fn pool(&mut self, members: &[usize], now: Seconds);
+    fn pool(&mut self, members: &[usize], now: Seconds) {
+        let _ = (members, now);
+    }
 
     /// The request failed with its engine: its connection was lost, or refused if it is new.
     fn failed(&mut self, request: &Request, engine: usize, is_new: bool, now: Seconds) {
@@ -76,11 +78,6 @@ pub trait Policy {
     /// An answer of `engine` is complete.
     fn finished(&mut self, request: &Request, engine: usize, now: Seconds) {
         let _ = (request, engine, now);
-    }
-
-    /// The engine could not take the request: it is too long.
-    fn rejected(&mut self, arrival: &Arrival, engine: usize, now: Seconds) {
-        let _ = (arrival, engine, now);
     }
 
     /// A scrape of `engine` came in.

@@ -54,10 +54,13 @@ pub fn table(rows: &[Row]) -> String {
         let Row { policy: _, rate, capacity, summary, pickers: _, share_every: _ } = row;
         let policy = row.name();
         let Summary { hit_ratio, ttft_s, slo_attainment } = summary;
-        let [hits, in_time] = [hit_ratio, slo_attainment].map(|share| format!("{:.1} %", share * 100.0));
+        // Nobody was there to be counted.
+        let none_or = |number: f64, text: String| if number.is_nan() { "-".to_owned() } else { text };
+        let share = |share: f64| none_or(share, format!("{:.1} %", share * 100.0));
+        let [hits, in_time] = [*hit_ratio, *slo_attainment].map(share);
         let rate = format!("{:.2}/s", capacity.unwrap_or(*rate));
         let [mean, p50, p90, p99] =
-            [ttft_s.mean, ttft_s.p50, ttft_s.p90, ttft_s.p99].map(|time| format!("{time:.2} s"));
+            [ttft_s.mean, ttft_s.p50, ttft_s.p90, ttft_s.p99].map(|time| none_or(time, format!("{time:.2} s")));
         table.push_str(&format!(
             "{policy:widest$}  {rate:>10}  {hits:>6}  {mean:>9}  {p50:>8}  {p90:>8}  {p99:>8}  {in_time:>8}\n"
         ));
@@ -88,6 +91,18 @@ mod tests {
                 "slo_attainment": 0.9,
             }])
         );
+    }
+
+    #[test]
+    fn what_nobody_was_there_for_is_no_number() {
+        let nan = f64::NAN;
+        let ttft_s = Ttft { mean: nan, p50: nan, p90: nan, p99: nan };
+        let summary = Summary { hit_ratio: nan, ttft_s, slo_attainment: nan };
+        let rows = [Row { summary, ..row("default", None) }];
+        let json: serde_json::Value = serde_json::from_str(&json(&rows).expect("JSON")).expect("JSON");
+        assert!(["hit_ratio", "slo_attainment"].iter().all(|field| json[0][field].is_null()), "{json}");
+        assert!(json[0]["ttft_s"]["mean"].is_null(), "{json}");
+        assert_eq!(table(&rows).matches(" -").count(), 6, "{}", table(&rows));
     }
 
     #[test]

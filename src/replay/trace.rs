@@ -19,8 +19,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::simulation::BlockHash;
 
 use super::Seconds;
@@ -117,15 +115,6 @@ pub enum TraceError {
     /// There is nothing in it.
     #[error("there is no request in it")]
     Empty,
-}
-
-impl Arrival {
-    /// What tells its conversation from others: its session, or else the first block that is not among the first
-    /// `shared`, which all prompts have.
-    pub fn conversation(&self, shared: usize) -> u64 {
-        let root = || self.chain.get(shared).or(self.chain.last()).map_or(self.number, |block| block.0);
-        self.session.as_ref().map_or_else(root, |session| xxh3_64(session.as_bytes()))
-    }
 }
 
 impl Trace {

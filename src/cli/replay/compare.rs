@@ -44,6 +44,7 @@ pub fn compare(mut args: Args) -> anyhow::Result<Comparison> {
         in_order(args.changes, usize::from(args.replicas)).map_err(|error| anyhow::anyhow!("--event: {error}"))?;
     let stage = Stage {
         trace: &trace,
+        copies: usize::from(args.copies),
         survey: &survey,
         constants: args.engines.constants(trace.block_tokens()),
         replicas: usize::from(args.replicas),

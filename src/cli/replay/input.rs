@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::replay::trace::{Format, Survey, Trace};
 
 use super::progress::Progress;
 use super::{Args, FormatName};
 
-/// Opens the trace and reads all of it once.
+/// Opens the trace and reads all of it once; what is told of it is of all its copies.
 ///
 /// # Errors
-/// It cannot be read; names the file.
+/// It cannot be read, or has no copies.
 pub fn open(args: &Args) -> anyhow::Result<(Trace, Survey)> {
     let path = &args.trace;
     let block_tokens = args.engines.block_tokens();
@@ -27,7 +27,11 @@ pub fn open(args: &Args) -> anyhow::Result<(Trace, Survey)> {
     let read = trace.and_then(|trace| Ok((trace.survey_with(&mut tell)?, trace)));
     progress.finish();
     let (survey, trace) = read.with_context(|| path.display().to_string())?;
-    Ok((trace, survey))
+    ensure!(
+        args.copies == 1 || trace.format() == Format::Mooncake,
+        "--copies: what other users would have written is not known; only a trace of hash ids has copies"
+    );
+    Ok((trace, survey.times(u64::from(args.copies))))
 }
 
 /// What a trace is, in one line.

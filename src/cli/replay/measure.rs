@@ -4,13 +4,13 @@ use crate::replay::engine::Constants;
 use crate::replay::page::Compared;
 use crate::replay::policy::Spec;
 use crate::replay::report::Row;
-use crate::replay::run::{Failed, Outcome, Stage, Summary, run as replay};
-use crate::replay::trace::{Survey, TraceError};
+use crate::replay::run::{Failed, Outcome, ReplayError, Stage, Summary, run as replay};
+use crate::replay::trace::Survey;
 use crate::replay::{Rate, capacity};
 
 use super::progress::Progress;
 
-type Measured<T> = Result<T, TraceError>;
+type Measured<T> = Result<T, ReplayError>;
 
 /// How every policy is measured.
 pub struct Plan {
@@ -43,7 +43,7 @@ impl Plan {
     /// Measures one policy: its rows, and what the page says of it.
     ///
     /// # Errors
-    /// The trace cannot be read.
+    /// The trace cannot be read, or a replay does not end as it must.
     pub fn measure(
         &self,
         stage: &Stage<'_>,
@@ -100,9 +100,9 @@ impl Plan {
 fn search(stage: &Stage<'_>, spec: &Spec, progress: &mut Progress) -> Measured<AtRates> {
     let mut tell = progress.begin(format!("{}, searching its capacity", spec.name));
     let found = capacity::capacity(stage, &spec.kind, &mut tell)?;
-    let rows = vec![row(stage, spec, Some(found.rate), found.rate, found.outcome.summary())];
-    let rate = if found.rate > 0.0 { found.rate } else { found.tried.first().map_or(0.0, |(rate, _)| *rate) };
-    Ok(AtRates { rows, points: found.tried, first: Rate::PerSecond(rate), outcome: found.outcome })
+    found.doubts().iter().for_each(|doubt| progress.note(&format!("{}: {doubt}", spec.name)));
+    let rows = vec![row(stage, spec, Some(found.per_second()), found.rate, found.outcome.summary())];
+    Ok(AtRates { rows, points: found.tried, first: Rate::PerSecond(found.rate), outcome: found.outcome })
 }
 
 fn at(stage: &Stage<'_>, spec: &Spec, rate: Rate, tell: &mut dyn FnMut(f64)) -> Measured<Outcome> {
@@ -115,6 +115,9 @@ fn lost(outcome: &Outcome) -> Vec<String> {
     let mut lost = Vec::new();
     if outcome.left_out() > 0 {
         lost.push(format!("{} requests are longer than a cache; left out", outcome.left_out()));
+    }
+    if outcome.turned_away() > 0 {
+        lost.push(format!("{} requests were refused", outcome.turned_away()));
     }
     let Failed { unanswered, cut_off } = outcome.lost();
     if unanswered + cut_off > 0 {

@@ -30,10 +30,11 @@ pub struct Asked<'a> {
 /// The settings of all policies, and what of each configuration differs from the defaults.
 pub fn settings(asked: &Asked<'_>, stage: &Stage<'_>) -> Settings {
     let Asked { path, engines, plan, pickers, policies } = *asked;
-    let Stage { trace, replicas, scrape, sessions_by_prefix, warm_up, changes, seed, .. } = stage;
+    let Stage { trace, copies, replicas, scrape, sessions_by_prefix, warm_up, changes, seed, .. } = stage;
     let all = [
         ("Homing", env!("CARGO_PKG_VERSION").to_owned()),
         ("trace", format!("{}, {}", path.display(), format_of(trace))),
+        ("copies of it", copies.to_string()),
         ("replicas", replicas.to_string()),
         ("pickers", list(pickers.iter().map(ToString::to_string))),
         ("engines", format!("{}: {}", engines.profile(), constants(stage))),

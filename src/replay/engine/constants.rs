@@ -95,17 +95,53 @@ impl Constants {
         self.base_step.max(work / self.tokens_per_second) + context * self.kv_read
     }
 
-    /// Time to the first token of a prompt on an engine that is idle and empty.
+    /// Whether a cache has room for a prompt and its answer.
+    pub fn can_hold(&self, input_tokens: u64, output_tokens: u64) -> bool {
+        self.blocks_of(input_tokens.saturating_add(output_tokens)) <= self.blocks()
+    }
+
+    /// Time to the first token of a prompt on an engine that is idle and empty: the sum over its steps, of which each
+    /// does more work than the one before, up to the last.
     pub fn cold_prefill(&self, tokens: u64) -> Seconds {
-        let chunk = |from: u64| (from, (from + self.step_tokens).min(tokens));
-        let steps = (0..tokens.div_ceil(self.step_tokens)).map(|step| chunk(step * self.step_tokens));
-        steps.map(|(from, to)| self.step(self.work(from, to), to as f64)).sum()
+        let full = tokens / self.step_tokens;
+        let chunk = self.step_tokens as f64;
+        // From this step on, work takes longer than reading the weights.
+        let longer = (self.base_step * self.tokens_per_second / chunk - 1.0) * self.attention_tokens / chunk - 0.5;
+        let short = (longer.ceil().max(0.0) as u64).min(full);
+        let work = self.work(short * self.step_tokens, full * self.step_tokens) / self.tokens_per_second;
+        let read = self.kv_read * chunk * (full as f64) * (full as f64 + 1.0) / 2.0;
+        let whole = short as f64 * self.base_step + work + read;
+        let rest = full * self.step_tokens;
+        if rest < tokens { whole + self.step(self.work(rest, tokens), tokens as f64) } else { whole }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cold_prefill_is_the_sum_of_its_steps(
+            tokens in 1u64..200_000, step_tokens in 1u64..5_000, base_step in 0.0f64..0.3, attention in 10.0f64..1e6,
+        ) {
+            let named = Profile::Dense70b.constants();
+            let constants = Constants { step_tokens, base_step, attention_tokens: attention, ..named };
+            let chunk = |from: u64| (from, (from + step_tokens).min(tokens));
+            let steps = (0..tokens.div_ceil(step_tokens)).map(|step| chunk(step * step_tokens));
+            let sum: f64 = steps.map(|(from, to)| constants.step(constants.work(from, to), to as f64)).sum();
+            let found = constants.cold_prefill(tokens);
+            prop_assert!((found - sum).abs() < 1e-9 * sum.max(1.0), "{found} {sum}");
+        }
+    }
+
+    #[test]
+    fn the_longest_prompt_that_can_be_written_is_neither_held_nor_computed_step_by_step() {
+        let constants = Constants { step_tokens: 1, ..Profile::Dense70b.constants() };
+        assert!(constants.cold_prefill(u64::MAX) > 1e15);
+        assert!(!constants.can_hold(u64::MAX, u64::MAX) && !constants.can_hold(1, u64::MAX));
+    }
 
     #[test]
     fn a_long_prompt_costs_more_a_token_than_a_short_one() {

@@ -59,12 +59,12 @@ impl Engine {
             self.computed_tokens += prefill.chunk;
             prefill.done += std::mem::take(&mut prefill.chunk);
         }
-        if self.prefills.is_empty() && self.waiting.is_empty() {
-            // What adding and subtracting left over.
-            self.pending_work = 0.0;
-        }
         let is_done = |prefill: &mut Prefill| prefill.done == prefill.request.input_tokens;
         let done: Vec<Prefill> = self.prefills.extract_if(.., is_done).collect();
+        if self.prefills.is_empty() && self.waiting.is_empty() {
+            // What adding and subtracting left over would decide among engines that are equal.
+            self.pending_work = 0.0;
+        }
         for Prefill { request, hold, cached_tokens, .. } in done {
             tell(Event::FirstToken { request, cached_tokens });
             let decode = Decode { request, hold };

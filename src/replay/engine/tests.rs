@@ -182,6 +182,16 @@ proptest! {
 }
 
 #[test]
+fn nothing_is_left_over_of_work_that_is_done() {
+    for input in 1..1_000 {
+        let mut last = 1.0;
+        let shape = Shape { gap: 0.0, family: 0, shared: 0, input, output: 1 };
+        play(&[shape], None, |engine| last = engine.pending_work());
+        assert_eq!(last, 0.0, "{input}");
+    }
+}
+
+#[test]
 fn a_prompt_that_was_served_is_cached_but_for_its_last_token() {
     let shape = |gap| Shape { gap, family: 1, shared: 40, input: 640, output: 2 };
     let told = first_tokens(&play(&[shape(0.0), shape(1.0)], None, |_| {}));

@@ -1,35 +1,40 @@
 //! What could be had if it did not matter where a block lies: the least loaded engine over a cache that all share.
+//!
+//! It bounds hits, where that cache holds whatever one of the others would. It does not bound rates: who balances
+//! better than the weights below may serve more with fewer hits.
 
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+
+use crate::config::{PickerConfig, Scorers};
 use crate::replay::Seconds;
 use crate::replay::engine::Engine;
 use crate::replay::trace::Arrival;
 
-use super::Policy;
-use super::oracle::lowest;
+use super::{Policy, Setting, View};
 
-/// Each request in flight makes the own work so much dearer.
-const LOAD_GROWTH: f64 = 0.05;
-/// What the own work is weighed with.
-const OWN_WEIGHT: f64 = 2.0;
-
-/// The policy. It weighs as Homing does, but knows all work and not only its own predictions.
-#[derive(Debug, Default)]
+/// The policy. It weighs as Homing does by default, but knows all work and not only its own predictions.
+#[derive(Debug)]
 pub struct Bound {
-    members: Vec<usize>,
+    weights: Scorers,
+    random: Pcg64Mcg,
+}
+
+impl Bound {
+    pub fn new(setting: &Setting) -> Self {
+        Self { weights: PickerConfig::default().scorers, random: Pcg64Mcg::seed_from_u64(setting.seed) }
+    }
 }
 
 impl Policy for Bound {
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], _: Seconds) -> Option<usize> {
-        let cost = |engine: &Engine| {
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, _: Seconds) -> Option<usize> {
+        let Scorers { prefix_locality, queue_depth, .. } = &self.weights;
+        view.lowest(&mut self.random, |engine: &Engine| {
             let cached = engine.cached_tokens(&arrival.chain, arrival.input_tokens);
             let own = (arrival.input_tokens - cached) as f64;
             let in_flight = (engine.running() + engine.waiting()) as f64;
-            engine.pending_work() + OWN_WEIGHT * own * (1.0 + LOAD_GROWTH * in_flight)
-        };
-        lowest(&self.members, engines, cost)
-    }
-
-    fn pool(&mut self, members: &[usize], _: Seconds) {
-        members.clone_into(&mut self.members);
+            let dearer = 1.0 + prefix_locality.load_growth * in_flight;
+            queue_depth.weight * engine.pending_work() + prefix_locality.weight * own * dearer
+        })
     }
 }

@@ -1,25 +1,25 @@
 //! Homing: the picker that serves, told in virtual time what a gateway and a scraper would tell it.
+//!
+//! What it is asked is read by the code that serves: the session as the session header or a field of the body, and the
+//! body only where the picker needs it. Left out is what comes before a pick: other headers, tenants and subsets, and
+//! bodies that are too large or too late.
+
+mod asked;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{ConfigWriter, PickerConfig, live};
-use crate::ext_proc::{Api, with_content};
-use crate::model::{
-    Endpoint, EndpointId, EngineKind, EngineReport, Now, Part, Prompt, Request as PickRequest, SessionHint,
-    SessionSource, Unit,
-};
+use crate::model::{Endpoint, EndpointId, EngineKind, EngineReport, Now};
 use crate::pick::{Head, Origin, Picked, Picker, Usage};
 use crate::replay::Seconds;
-use crate::replay::engine::{Engine, Request};
-use crate::replay::trace::{Arrival, Content, MOONCAKE_BLOCK};
+use crate::replay::engine::Request;
+use crate::replay::trace::Arrival;
 use crate::state::{PoolReader, PoolWriter, PrefixIndex, pool};
 
-use super::{Policy, Said, Setting};
-
-/// Bytes of one block of a Mooncake trace, in token ids.
-const BLOCK_BYTES: usize = MOONCAKE_BLOCK as usize * crate::model::TOKEN_ID_BYTES;
+use super::{Policy, Said, Setting, View};
+use asked::{streams, with_request};
 
 /// One picker with its pool.
 pub struct Homing {
@@ -29,15 +29,24 @@ pub struct Homing {
     writers: (PoolWriter, ConfigWriter),
     /// By the engines' numbers; those that have left keep their last.
     endpoints: Vec<EndpointId>,
-    picked: HashMap<u64, Picked, ahash::RandomState>,
+    sent: HashMap<u64, Sent, ahash::RandomState>,
+    /// Numbers of those whose prefill ends by prediction.
+    predicted: Vec<u64>,
     base: Now,
     seed: u64,
     token_ids: Vec<u8>,
 }
 
+/// A request under way.
+struct Sent {
+    picked: Picked,
+    /// Whether the answer comes as a stream. Its head comes at once then, and with the whole answer otherwise.
+    streams: bool,
+}
+
 impl Homing {
     /// A picker with `config` over all engines of `setting`.
-    pub fn new(config: &PickerConfig, setting: &Setting<'_>) -> Self {
+    pub fn new(config: &PickerConfig, setting: &Setting) -> Self {
         let index = Arc::<PrefixIndex>::default();
         let (reader, writer) = pool(Arc::clone(&index));
         let (config_reader, config_writer) = live(config.clone());
@@ -47,7 +56,8 @@ impl Homing {
             pool: reader,
             writers: (writer, config_writer),
             endpoints: Vec::new(),
-            picked: HashMap::default(),
+            sent: HashMap::default(),
+            predicted: Vec::new(),
             base: setting.base,
             seed: setting.seed,
             token_ids: Vec::new(),
@@ -66,51 +76,34 @@ impl Homing {
         self.endpoints.iter().position(|endpoint| *endpoint == id)
     }
 
-    /// Makes token ids of the ids of blocks: equal ones of equal ones.
-    fn write_token_ids(&mut self, ids: &[u64], arrival: &Arrival) {
-        let bytes = usize::try_from(arrival.input_tokens).unwrap_or(usize::MAX) * crate::model::TOKEN_ID_BYTES;
-        self.token_ids.clear();
-        for id in ids {
-            self.token_ids.extend_from_slice([id.to_le_bytes(); BLOCK_BYTES / 8].as_flattened());
-        }
-        // What has no id is nobody else's.
-        let own = !arrival.number;
-        while self.token_ids.len() < bytes {
-            self.token_ids.extend_from_slice([own.to_le_bytes(); BLOCK_BYTES / 8].as_flattened());
-        }
-        self.token_ids.truncate(bytes);
+    /// What a server's timers would have done by now: nothing else tells when an answer that does not stream is past
+    /// its prefill.
+    fn end_waits(&mut self, now: Now) {
+        let Self { predicted, sent, .. } = self;
+        predicted.retain(|number| {
+            let Some(Sent { picked, .. }) = sent.get_mut(number) else { return false };
+            if picked.waits_until().is_some_and(|until| until <= now.instant) {
+                picked.waited();
+            }
+            picked.waits_until().is_some()
+        });
     }
 }
 
 impl Policy for Homing {
-    fn pick(&mut self, arrival: &Arrival, _: &[Engine], now: Seconds) -> Option<usize> {
-        if let Content::Ids(ids) = &arrival.content {
-            self.write_token_ids(ids, arrival);
-        }
+    fn pick(&mut self, arrival: &Arrival, _: &View<'_>, now: Seconds) -> Option<usize> {
         let now = self.at(now);
+        self.end_waits(now);
         let generated = format!("{}-{}", self.seed, arrival.number);
-        let session = match &arrival.session {
-            Some(id) => SessionHint { id: Some(id), source: SessionSource::Header, ..SessionHint::default() },
-            // A client that does not send its id back gets a new one each time.
-            None if self.picker.config().sessions.generate => {
-                SessionHint { id: Some(&generated), source: SessionSource::Generated, ..SessionHint::default() }
-            }
-            None => SessionHint::default(),
-        };
-        let pick = |prompt: Option<Prompt<'_>>| {
-            let prompt = prompt.map(|prompt| Prompt { streams: true, ..prompt });
-            self.picker.pick(&PickRequest { id: None, session, subset: None, prompt, unread_bytes: None }, now)
-        };
-        let picked = match &arrival.content {
-            Content::Ids(_) => {
-                let parts = [Part::Bytes(&self.token_ids)];
-                pick(Some(Prompt { model: "", salt: "", parts: &parts, unit: Unit::TokenIds, streams: true }))
-            }
-            Content::Body(body) => with_content(Api::Unsaid, body.as_bytes(), false, |content| pick(content.prompt)),
-        };
-        let picked = picked.ok()?;
+        let Self { picker, token_ids, .. } = self;
+        let picked =
+            with_request(arrival, picker, &generated, token_ids, now, |request| picker.pick(request, now)).ok()?;
         let engine = self.engine(&picked)?;
-        self.picked.insert(arrival.number, picked);
+        let streams = streams(arrival);
+        if !streams {
+            self.predicted.push(arrival.number);
+        }
+        self.sent.insert(arrival.number, Sent { picked, streams });
         Some(engine)
     }
 
@@ -130,35 +123,35 @@ impl Policy for Homing {
     fn accepted(&mut self, request: &Request, _: usize, now: Seconds) {
         let now = self.at(now);
         // Engines send the head of a streamed answer at once.
-        if let Some(picked) = self.picked.get_mut(&request.number) {
-            picked.answered(head(200), now);
+        if let Some(Sent { picked, .. }) = self.sent.get_mut(&request.number).filter(|sent| sent.streams) {
+            picked.answered(head(200, true), now);
         }
     }
 
     fn failed(&mut self, request: &Request, _: usize, is_new: bool, now: Seconds) {
-        if let Some(mut picked) = self.picked.remove(&request.number).filter(|_| is_new) {
-            // The gateway got no connection. Where it lost one, the head was there already, and nothing more comes.
-            picked.answered(Head { origin: Origin::Gateway, ..head(503) }, self.at(now));
+        let sent = self.sent.remove(&request.number);
+        if let Some(Sent { mut picked, .. }) = sent.filter(|sent| is_new || !sent.streams) {
+            // The gateway has no answer. Where it had lost one, the head was there already, and nothing more comes.
+            picked.answered(Head { origin: Origin::Gateway, ..head(503, false) }, self.at(now));
         }
     }
 
     fn first_token(&mut self, request: &Request, _: usize, now: Seconds) {
         let now = self.at(now);
-        if let Some(picked) = self.picked.get_mut(&request.number) {
+        if let Some(Sent { picked, .. }) = self.sent.get_mut(&request.number).filter(|sent| sent.streams) {
             picked.first_byte(now);
         }
     }
 
     fn finished(&mut self, request: &Request, _: usize, now: Seconds) {
+        let now = self.at(now);
         let usage = Usage { prompt_tokens: Some(request.input_tokens), answer_tokens: request.output_tokens };
-        if let Some(picked) = self.picked.remove(&request.number) {
-            picked.completed(usage, self.at(now));
-        }
-    }
-
-    fn rejected(&mut self, arrival: &Arrival, _: usize, now: Seconds) {
-        if let Some(mut picked) = self.picked.remove(&arrival.number) {
-            picked.answered(head(400), self.at(now));
+        if let Some(Sent { mut picked, streams }) = self.sent.remove(&request.number) {
+            if !streams {
+                picked.answered(head(200, false), now);
+                picked.first_byte(now);
+            }
+            picked.completed(usage, now);
         }
     }
 
@@ -182,6 +175,9 @@ fn endpoint(number: usize) -> Endpoint {
     Endpoint::new(&format!("r{number}"), ([10, 0, high, low], 8000).into())
 }
 
-fn head(status: u16) -> Head {
-    Head { status, served: None, is_event_stream: status < 400, origin: Origin::Endpoint, is_steered: true }
+fn head(status: u16, is_event_stream: bool) -> Head {
+    Head { status, served: None, is_event_stream, origin: Origin::Endpoint, is_steered: true }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,16 +149,16 @@ impl fmt::Display for Spec {
 
 impl Kind {
     /// A policy that has seen nothing yet.
-    pub fn build(&self, setting: &Setting<'_>) -> Box<dyn Policy> {
+    pub fn build(&self, setting: &Setting) -> Box<dyn Policy> {
         match self {
             Self::Homing(config) => Box::new(Homing::new(config, setting)),
             Self::RoundRobin => Box::new(RoundRobin::default()),
             Self::Random => Box::new(Random::new(setting)),
             Self::LeastRequests => Box::new(LeastRequests::new(setting)),
-            Self::SessionHash => Box::new(SessionHash::new(setting)),
+            Self::SessionHash => Box::new(SessionHash::default()),
             Self::LlmD => Box::new(LlmD::new(setting)),
-            Self::GreedyTtft => Box::new(GreedyTtft::default()),
-            Self::PooledCache | Self::InfiniteCache => Box::new(Bound::default()),
+            Self::GreedyTtft => Box::new(GreedyTtft::new(setting)),
+            Self::PooledCache | Self::InfiniteCache => Box::new(Bound::new(setting)),
         }
     }
 

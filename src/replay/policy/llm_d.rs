@@ -9,12 +9,12 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 
 use crate::replay::Seconds;
-use crate::replay::engine::{Engine, Gauges};
+use crate::replay::engine::Gauges;
 use crate::replay::trace::Arrival;
 use crate::state::{Lane, PrefixIndex, PrefixScratch};
 
-use super::simple::any_of;
-use super::{Policy, Said, Setting};
+use super::view::least;
+use super::{Policy, Said, Setting, View};
 
 const PREFIX_WEIGHT: f64 = 3.0;
 const QUEUE_WEIGHT: f64 = 2.0;
@@ -22,31 +22,27 @@ const KV_WEIGHT: f64 = 2.0;
 
 /// The policy.
 pub struct LlmD {
-    members: Vec<usize>,
     index: PrefixIndex,
     lanes: Vec<Arc<Lane>>,
     blocks: usize,
     block_tokens: u64,
     said: Vec<Gauges>,
     random: Pcg64Mcg,
-    scores: Vec<f64>,
     chain: Vec<u64>,
     depths: Vec<u32>,
     scratch: PrefixScratch,
 }
 
 impl LlmD {
-    pub fn new(setting: &Setting<'_>) -> Self {
+    pub fn new(setting: &Setting) -> Self {
         let Setting { replicas, block_tokens, blocks, seed, .. } = *setting;
         Self {
-            members: Vec::new(),
             index: PrefixIndex::default(),
             lanes: (0u32..).take(replicas).map(|slot| Arc::new(Lane::new(slot))).collect(),
             blocks,
             block_tokens,
             said: vec![Gauges::default(); replicas],
             random: Pcg64Mcg::seed_from_u64(seed),
-            scores: Vec::new(),
             chain: Vec::new(),
             depths: vec![0; replicas],
             scratch: PrefixScratch::default(),
@@ -55,29 +51,25 @@ impl LlmD {
 }
 
 impl Policy for LlmD {
-    fn pick(&mut self, arrival: &Arrival, _: &[Engine], _: Seconds) -> Option<usize> {
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, _: Seconds) -> Option<usize> {
         self.chain.clear();
         self.chain.extend(arrival.chain.iter().map(|block| block.0));
         self.index.depths(&self.chain, &mut self.depths, &mut self.scratch);
-        let most = self.members.iter().map(|engine| self.said[*engine].waiting).max()?;
-        let least = self.members.iter().map(|engine| self.said[*engine].waiting).min()?;
-        let score = |engine: &usize| {
+        let most = view.members.iter().map(|engine| self.said[*engine].waiting).max()?;
+        let fewest = view.members.iter().map(|engine| self.said[*engine].waiting).min()?;
+        let badness = |engine: &usize| {
             let (said, depth) = (&self.said[*engine], self.depths[*engine]);
             let matched = (u64::from(depth) * self.block_tokens) as f64 / arrival.input_tokens as f64;
             // Where all queues are alike, each is as good as none.
-            let queue = if most == least { 1.0 } else { (most - said.waiting) as f64 / (most - least) as f64 };
-            PREFIX_WEIGHT * matched + QUEUE_WEIGHT * queue + KV_WEIGHT * (1.0 - said.kv_usage)
+            let queue = if most == fewest { 1.0 } else { (most - said.waiting) as f64 / (most - fewest) as f64 };
+            (*engine, -(PREFIX_WEIGHT * matched + QUEUE_WEIGHT * queue + KV_WEIGHT * (1.0 - said.kv_usage)))
         };
-        self.scores.clear();
-        self.scores.extend(self.members.iter().map(score));
-        let best = self.scores.iter().copied().fold(f64::MIN, f64::max);
-        let pick = self.members[any_of(&mut self.random, self.scores.iter().map(|score| *score >= best))?];
+        let pick = least(&mut self.random, view.members.iter().map(badness))?;
         self.index.record(&self.lanes[pick], &self.chain, self.blocks);
         Some(pick)
     }
 
     fn pool(&mut self, members: &[usize], _: Seconds) {
-        members.clone_into(&mut self.members);
         let known = self.lanes.len();
         for number in known..members.last().map_or(known, |last| last + 1) {
             self.lanes.push(Arc::new(Lane::new(u32::try_from(number).unwrap_or(u32::MAX))));

@@ -1,30 +1,27 @@
 //! The soonest first token for each request by itself, with perfect knowledge of caches and queues.
 
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+
 use crate::replay::Seconds;
-use crate::replay::engine::Engine;
 use crate::replay::trace::Arrival;
 
-use super::Policy;
+use super::{Policy, Setting, View};
 
 /// The policy.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GreedyTtft {
-    members: Vec<usize>,
+    random: Pcg64Mcg,
+}
+
+impl GreedyTtft {
+    pub fn new(setting: &Setting) -> Self {
+        Self { random: Pcg64Mcg::seed_from_u64(setting.seed) }
+    }
 }
 
 impl Policy for GreedyTtft {
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize> {
-        let ttft = |engine: &Engine| engine.predicted_first_token(now, &arrival.chain, arrival.input_tokens);
-        lowest(&self.members, engines, ttft)
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, now: Seconds) -> Option<usize> {
+        view.lowest(&mut self.random, |engine| engine.predicted_first_token(now, &arrival.chain, arrival.input_tokens))
     }
-
-    fn pool(&mut self, members: &[usize], _: Seconds) {
-        members.clone_into(&mut self.members);
-    }
-}
-
-/// The member with the lowest value; the first of equal ones.
-pub fn lowest(members: &[usize], engines: &[Engine], value: impl Fn(&Engine) -> f64) -> Option<usize> {
-    let values = members.iter().map(|engine| (*engine, value(&engines[*engine])));
-    values.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(engine, _)| engine)
 }

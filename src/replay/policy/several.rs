@@ -6,10 +6,10 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::replay::Seconds;
-use crate::replay::engine::{Engine, Request};
+use crate::replay::engine::Request;
 use crate::replay::trace::Arrival;
 
-use super::{Kind, Policy, Said, Setting};
+use super::{Kind, Policy, Said, Setting, View};
 
 /// The pickers.
 pub struct Several {
@@ -21,7 +21,7 @@ pub struct Several {
 
 impl Several {
     /// So many pickers of `kind`; each has chance of its own.
-    pub fn new(kind: &Kind, count: usize, setting: &Setting<'_>) -> Self {
+    pub fn new(kind: &Kind, count: usize, setting: &Setting) -> Self {
         let seed = |picker: u64| setting.seed.wrapping_add(picker << 32);
         let picker = |picker| kind.build(&Setting { seed: seed(picker), ..*setting });
         Self {
@@ -37,9 +37,9 @@ impl Several {
 }
 
 impl Policy for Several {
-    fn pick(&mut self, arrival: &Arrival, engines: &[Engine], now: Seconds) -> Option<usize> {
+    fn pick(&mut self, arrival: &Arrival, view: &View<'_>, now: Seconds) -> Option<usize> {
         let owner = self.random.random_range(0..self.pickers.len());
-        let pick = self.pickers[owner].pick(arrival, engines, now)?;
+        let pick = self.pickers[owner].pick(arrival, view, now)?;
         self.owners.insert(arrival.number, owner);
         Some(pick)
     }
@@ -72,13 +72,6 @@ impl Policy for Several {
             owner.finished(request, engine, now);
         }
         self.owners.remove(&request.number);
-    }
-
-    fn rejected(&mut self, arrival: &Arrival, engine: usize, now: Seconds) {
-        if let Some(owner) = self.owner(arrival.number) {
-            owner.rejected(arrival, engine, now);
-        }
-        self.owners.remove(&arrival.number);
     }
 
     fn scraped(&mut self, engine: usize, said: &Said, now: Seconds) {

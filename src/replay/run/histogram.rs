@@ -37,12 +37,12 @@ impl Histogram {
         self.count
     }
 
-    /// Their mean; 0 where there were none.
+    /// Their mean; not a number where there were none.
     pub fn mean(&self) -> Seconds {
-        self.sum / self.count.max(1) as f64
+        self.sum / self.count as f64
     }
 
-    /// The time that this share of them, 0 to 1, does not exceed; 0 where there were none.
+    /// The time that this share of them, 0 to 1, does not exceed; not a number where there were none.
     pub fn quantile(&self, share: f64) -> Seconds {
         let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;
@@ -52,7 +52,7 @@ impl Histogram {
                 return SMALLEST * GROWTH.powi(place) * GROWTH.sqrt();
             }
         }
-        0.0
+        f64::NAN
     }
 }
 
@@ -75,6 +75,6 @@ mod tests {
 
     #[test]
     fn nothing_has_no_mean_and_no_quantile() {
-        assert_eq!((Histogram::default().mean(), Histogram::default().quantile(0.5)), (0.0, 0.0));
+        assert!(Histogram::default().mean().is_nan() && Histogram::default().quantile(0.5).is_nan());
     }
 }

@@ -61,8 +61,8 @@ impl Survey {
             }
             oddities.see(lines.line(), lines.text(), lines.aside());
             survey.requests += 1;
-            survey.input_tokens += arrival.input_tokens;
-            survey.output_tokens += arrival.output_tokens;
+            survey.input_tokens = survey.input_tokens.saturating_add(arrival.input_tokens);
+            survey.output_tokens = survey.output_tokens.saturating_add(arrival.output_tokens);
         }
         let (first, last) = clock.span.ok_or(TraceError::Empty)?;
         survey.length = (last - first + clock.tick()) / 1000.0;
@@ -72,6 +72,20 @@ impl Survey {
             survey.notes.push(span(first, last));
         }
         Ok((survey, clock))
+    }
+
+    /// The same of so many copies at once.
+    #[must_use]
+    pub fn times(self, copies: u64) -> Self {
+        let times = |count: u64| count.saturating_mul(copies);
+        Self {
+            requests: times(self.requests),
+            input_tokens: times(self.input_tokens),
+            output_tokens: times(self.output_tokens),
+            with_session: times(self.with_session),
+            sessions: times(self.sessions),
+            ..self
+        }
     }
 
     /// Requests in a second, on average; `None` where they all have one timestamp.
