@@ -42,7 +42,7 @@ enum Command {
     Demo(demo::Args),
     /// Replay a trace of requests against simulated engines, and compare policies.
     Replay(replay::Args),
-    /// Print a trace of made-up requests, for `replay`.
+    /// Print a trace of made-up requests, or of prompts without the prompts, for `replay`.
     Trace(trace::Args),
     /// Run a simulated engine, to try a gateway without a GPU.
     Engine(engine::Args),

@@ -78,7 +78,7 @@ fn report(file: &Path, checked: Result<Lines, ConfigError>, out: &mut impl Write
 }
 
 /// What differs from the defaults, as `field: value`, in the order of the names.
-fn differences(config: &PickerConfig) -> Lines {
+pub(super) fn differences(config: &PickerConfig) -> Lines {
     let mut lines = Lines::new();
     if let (Ok(ours), Ok(default)) = (serde_json::to_value(config), serde_json::to_value(PickerConfig::default())) {
         compare("", &ours, &default, &mut lines);

@@ -1,12 +1,17 @@
 //! `homing replay`: what a policy would have done to a trace, on simulated engines in virtual time.
 
+mod asked;
 mod compare;
 mod engines;
+mod folder;
+mod input;
+mod measure;
 mod progress;
+mod settings;
+mod sharing;
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,13 +19,14 @@ use anyhow::Context;
 
 use crate::replay::Rate;
 use crate::replay::change::Change;
-use crate::replay::page::{self, Page};
+use crate::replay::page;
 use crate::replay::policy::Spec;
 use crate::replay::report;
-use crate::state::HEARTBEAT;
 
 use compare::Comparison;
 use engines::{Engines, above_zero};
+use folder::Folder;
+use sharing::ShareEvery;
 
 /// Replays a trace of requests against simulated engines, and compares who picks.
 #[derive(Debug, clap::Args)]
@@ -28,14 +34,14 @@ pub struct Args {
     /// The trace; it is read more than once.
     trace: PathBuf,
 
-    /// How the trace is written.
-    #[arg(long, value_enum, default_value_t)]
-    format: FormatName,
+    /// How the trace is written; where it is left out, the fields of its first line tell.
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
 
     /// What to compare; may be repeated. NAME=FILE is Homing with the configuration in that file, `default` Homing with
-    /// the defaults. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
+    /// the defaults; FILE alone is named after the file. Others: `round-robin`, `random`, `least-requests`, `session-hash` (with bounded load), `llm-d`
     /// (its scorers as read, weights 3, 2, 2), `greedy-ttft` (knows everything), `pooled-cache` and `infinite-cache`
-    /// (bounds).
+    /// (bounds) [default: `default`, `round-robin`, `llm-d`, `pooled-cache`].
     #[arg(long = "policy", value_name = "NAME[=FILE]")]
     policies: Vec<Spec>,
 
@@ -52,9 +58,7 @@ pub struct Args {
 
     /// How often several pickers tell each other what they know, or `none`. A list compares. Each telling takes 4 ms to
     /// arrive. Only Homing's pickers can: others share nothing, whatever is said here.
-    #[arg(
-        long, default_value = "none", value_name = "DURATION[,DURATION]", value_delimiter = ',', value_parser = sharing
-    )]
+    #[arg(long, default_value = "none", value_name = "DURATION[,DURATION]", value_delimiter = ',')]
     share_every: Vec<ShareEvery>,
 
     /// How fast requests come: `2x` is twice the trace's own rate, `4.5/s` so many a second on average. May be
@@ -78,7 +82,8 @@ pub struct Args {
     #[arg(long, default_value = "0%", value_name = "SHARE", value_parser = part)]
     warm_up: f64,
 
-    /// Time between two looks at an engine's metrics; where it is left out, each policy's own.
+    /// Time between two looks at an engine's metrics; where it is left out, each policy's own (Homing: what its
+    /// configuration says; `llm-d`: 50ms).
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     scrape: Option<Duration>,
 
@@ -119,13 +124,13 @@ pub struct Args {
     engines: Engines,
 }
 
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum FormatName {
     /// JSONL with `timestamp` (ms), `input_length`, `output_length` and `hash_ids`, one for 512 tokens.
-    #[default]
     Mooncake,
-    /// JSONL with `timestamp` (ms, or a date and time), `messages` or `prompt`, and, if they are known, `session`,
-    /// `max_tokens` and `stream`, which is taken as true.
+    /// JSONL with `timestamp` (ms, or a date and time), the fields of a request's body or all of it under `body`, and,
+    /// if they are known, `session`, `output_tokens` and
+    /// `stream`, which is taken as true.
     Prompts,
 }
 
@@ -138,33 +143,39 @@ enum Output {
     Json,
 }
 
+/// What the columns of the table are.
+const LEGEND: &str = "
+hits: share of the prompts' tokens that engines found in their caches; TTFT: time to first token
+in time: share of requests that saw it within 1 s + 2 x what their prompt takes on an idle engine with an empty cache
+";
 /// The shortest time between two looks at an engine.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Replays a trace.
 ///
 /// # Errors
-/// The trace cannot be read, the page cannot be written, or nobody reads what is printed.
+/// The trace cannot be read, what is asked for cannot be, or the page cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (output, report) = (args.output, args.report.clone());
+    let output = args.output;
+    let folder = args.report.as_deref().map(Folder::make).transpose()?;
     let Comparison { rows, page } = compare::compare(args)?;
-    if let Some(folder) = report {
-        write(&page, &folder).with_context(|| folder.display().to_string())?;
-    }
     let text = match output {
-        Output::Table => report::table(&rows),
+        Output::Table => report::table(&rows) + LEGEND,
         Output::Json => report::json(&rows)? + "\n",
     };
-    io::stdout().lock().write_all(text.as_bytes()).context("standard output cannot be written")?;
-    Ok(ExitCode::SUCCESS)
+    let printed = print(&text);
+    if let Some(folder) = folder {
+        folder.write(&page::html(&page))?;
+    }
+    printed.map(|()| ExitCode::SUCCESS)
 }
 
-fn write(page: &Page, folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let file = folder.join("index.html");
-    fs::write(&file, page::html(page))?;
-    eprintln!("{}", file.display());
-    Ok(())
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever read it has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("standard output cannot be written"),
+    }
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -179,188 +190,5 @@ fn part(text: &str) -> Result<f64, String> {
     percent.map(|percent| percent / 100.0).ok_or_else(|| "a share is written as 10%, and is less than 100%".to_owned())
 }
 
-/// Time between two exchanges; `None` where nothing is shared.
-#[derive(Clone, Copy, Debug)]
-struct ShareEvery(Option<Duration>);
-
-/// A picker that is silent for longer than a heartbeat would soon count as gone.
-fn sharing(text: &str) -> Result<ShareEvery, String> {
-    if text == "none" {
-        return Ok(ShareEvery(None));
-    }
-    let interval = humantime::parse_duration(text).map_err(|error| format!("{error}, nor `none`"))?;
-    if (Duration::from_millis(1)..=HEARTBEAT).contains(&interval) {
-        Ok(ShareEvery(Some(interval)))
-    } else {
-        Err(format!("pickers tell each other every 1ms to {}", humantime::format_duration(HEARTBEAT)))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::replay::report::Row;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parse(line: &str) -> Result<Args, String> {
-        let words = std::iter::once("replay").chain(line.split_whitespace());
-        Cli::try_parse_from(words).map(|cli| cli.args).map_err(|error| error.to_string())
-    }
-
-    fn compared(lines: &str, flags: &str) -> anyhow::Result<Vec<Row>> {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("trace.jsonl");
-        std::fs::write(&file, lines)?;
-        let args = parse(&format!("{} {flags}", file.display())).map_err(anyhow::Error::msg)?;
-        Ok(compare::compare(args)?.rows)
-    }
-
-    const PROMPTS: &str = r#"{"timestamp": 0, "session": "a", "prompt": "once upon a time", "max_tokens": 5}
-{"timestamp": 1000, "session": "a", "prompt": "once upon a time there was", "max_tokens": 5}
-"#;
-
-    #[test]
-    fn every_policy_that_was_asked_for_has_a_row_in_their_order() {
-        let rows = compared(PROMPTS, "--format prompts --policy random --policy default --rate 3/s").expect("readable");
-        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate, row.capacity)).collect();
-        assert_eq!(said, [("random", 3.0, None), ("default", 3.0, None)]);
-    }
-
-    #[test]
-    fn every_number_of_pickers_that_was_asked_for_has_a_row_for_each_policy() {
-        let flags = "--format prompts --policy random --policy llm-d --pickers 1,3";
-        let rows = compared(PROMPTS, flags).expect("readable");
-        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers)).collect();
-        assert_eq!(said, [("random", 1), ("random", 3), ("llm-d", 1), ("llm-d", 3)]);
-        assert!(report::table(&rows).contains("random x 3"), "{}", report::table(&rows));
-    }
-
-    #[test]
-    fn several_pickers_of_homing_have_a_row_for_each_interval_and_others_just_one() {
-        let flags = "--format prompts --policy random --policy default --pickers 1,2 --share-every 50ms,none";
-        let rows = compared(PROMPTS, flags).expect("readable");
-        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.pickers, row.share_every)).collect();
-        let homing = [("default", 1, None), ("default", 2, Some(0.05)), ("default", 2, None)];
-        assert_eq!(said[..2], [("random", 1, None), ("random", 2, None)]);
-        assert_eq!(said[2..], homing);
-    }
-
-    #[test]
-    fn a_rate_may_be_relative_and_a_capacity_is_searched_for_instead() {
-        assert_eq!(compared(PROMPTS, "--format prompts --policy random --rate 2x").expect("readable")[0].rate, 2.0);
-        let rows = compared(PROMPTS, "--format prompts --policy random --capacity").expect("readable");
-        assert_eq!(rows[0].capacity, Some(rows[0].rate));
-        assert!(rows[0].rate > 100.0, "two small requests are nothing");
-        assert!(parse("t --rate 2x --capacity").is_err());
-    }
-
-    #[test]
-    fn several_rates_are_rows_of_each_policy_in_their_order() {
-        let flags = "--format prompts --policy random --policy default --rate 3/s --rate 2/s";
-        let rows = compared(PROMPTS, flags).expect("readable");
-        let said: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.rate)).collect();
-        assert_eq!(said, [("random", 3.0), ("random", 2.0), ("default", 3.0), ("default", 2.0)]);
-    }
-
-    #[test]
-    fn the_page_is_written_with_every_cache_that_was_asked_for() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (trace, report) = (folder.path().join("trace.jsonl"), folder.path().join("new/report"));
-        fs::write(&trace, PROMPTS).expect("written");
-        let flags = "--format prompts --policy random --rate 3/s --rate 2/s --cache-tokens 1000 --output json";
-        let line = format!("{} {flags} --report {} --report-caches 0.5,1,3", trace.display(), report.display());
-        run(parse(&line).expect("flags")).expect("written");
-        let page = fs::read_to_string(report.join("index.html")).expect("a page");
-        for said in ["<td>500</td>", "<td>1000</td>", "<td>3000</td>", "<td>3.00/s</td>", "<td>2.00/s</td>"] {
-            assert_eq!(page.matches(said).count(), 1, "{said}");
-        }
-        assert!(parse("t --report-caches 2").is_err(), "without a page");
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_trace_is_said_with_file_line_and_field() {
-        let error = compared(&PROMPTS.replace("1000", "\"soon\""), "--format prompts").expect_err("no time");
-        let said = format!("{error:#}");
-        assert!(said.contains("trace.jsonl: line 2: timestamp: "), "{said}");
-        let missing = run(parse("/nowhere/trace.jsonl").expect("flags")).expect_err("no such file");
-        assert!(format!("{missing:#}").starts_with("/nowhere/trace.jsonl: "), "{missing:#}");
-    }
-
-    #[test]
-    fn a_change_of_a_replica_that_is_not_there_is_refused() {
-        let flags = "--format prompts --policy random --replicas 2 --event 1s:add:1 --event";
-        assert!(compared(PROMPTS, &format!("{flags} 2s:fail:r2")).is_ok());
-        let error = compared(PROMPTS, &format!("{flags} 2s:fail:r3")).expect_err("nobody");
-        assert_eq!(error.to_string(), "--event: there is no replica r3 after 2 s");
-    }
-
-    #[test]
-    fn copies_are_more_requests_a_second_and_texts_have_none() {
-        let line = |at| {
-            format!(
-                "{{\"timestamp\": {}, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [{at}]}}\n",
-                at * 1_000
-            )
-        };
-        let lines: String = (0..4).map(line).collect();
-        let rates = |flags: &str| compared(&lines, flags).map(|rows| rows[0].rate);
-        assert_eq!(rates("--policy random").expect("readable"), 1.0);
-        assert_eq!(rates("--policy random --copies 3").expect("readable"), 3.0);
-        let error = compared(PROMPTS, "--format prompts --copies 2").expect_err("texts");
-        assert!(error.to_string().starts_with("--copies: "), "{error}");
-    }
-
-    #[test]
-    fn every_constant_of_the_engines_can_be_set() {
-        let flags = "t --profile 8b-1gpu --cache-tokens 1000 --block-tokens 8 --step-tokens 64 --max-sequences 3 \
-                     --tokens-per-second 10 --base-step 5ms --kv-read 7 --attention-tokens 100";
-        let engines = parse(flags).expect("flags").engines;
-        assert_eq!(engines.block_tokens(), 8);
-        let constants = engines.constants(8);
-        assert_eq!((constants.cache_tokens, constants.step_tokens, constants.max_sequences), (1_000, 64, 3));
-        assert_eq!((constants.tokens_per_second, constants.base_step), (10.0, 0.005));
-        assert!((constants.kv_read - 7e-9).abs() < 1e-15);
-        assert_eq!(constants.attention_tokens, 100.0);
-    }
-
-    #[test]
-    fn the_help_names_every_policy() {
-        let help = <Cli as clap::CommandFactory>::command().render_long_help().to_string();
-        assert!(Spec::names().all(|name| help.contains(name)), "{help}");
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_on_the_command_line() {
-        for flags in [
-            "--rate 0x",
-            "--replicas 0",
-            "--replicas 4097",
-            "--pickers 1,257",
-            "--copies 0",
-            "--scrape 0s",
-            "--scrape 900us",
-            "--warm-up 100%",
-            "--warm-up 0.1",
-            "--warm-up -1%",
-            "--share-every 0s",
-            "--share-every 2s",
-            "--share-every often",
-            "--policy fastest",
-            "--policy a=/nowhere",
-            "--profile gpu",
-            "--tokens-per-second 0",
-            "--kv-read -1",
-            "--cache-tokens 0",
-            "--format csv",
-            "--event 30s:stop:r1",
-        ] {
-            assert!(parse(&format!("t {flags}")).is_err(), "{flags}");
-        }
-    }
-}
+mod tests;

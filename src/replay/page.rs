@@ -1,7 +1,8 @@
 //! A comparison as a page for a browser: one file, with its charts in it, that asks nobody for anything.
 //!
 //! ```text
-//!   lines   time to first token against rate, hits against cache size        heat    load per replica over time
+//!   lines   time to first token and what was in time against rate, hits against cache size
+//!   heat    load per replica over time
 //!   axis    where a number is, and which are written      text    what people wrote, made safe
 //! ```
 //!
@@ -26,8 +27,10 @@ const STYLE: &str = include_str!("page/style.css");
 /// What a page says.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// What was compared, in one line.
+    /// The trace, in one line.
     pub facts: String,
+    /// What was asked for: names and values.
+    pub settings: Vec<(String, String)>,
     /// The policies, in the order in which they were asked for.
     pub policies: Vec<Compared>,
 }
@@ -52,19 +55,31 @@ type Percentile = (&'static str, fn(&Ttft) -> Seconds);
 
 const PERCENTILES: [Percentile; 3] = [("p50", |ttft| ttft.p50), ("p90", |ttft| ttft.p90), ("p99", |ttft| ttft.p99)];
 
+/// What the words mean.
+const TERMS: &str = "<dl>\
+<dt>hits</dt><dd>share of the prompts' tokens that engines found in their caches</dd>\n\
+<dt>TTFT</dt><dd>time to first token; p90 is what one request in ten exceeds</dd>\n\
+<dt>in time</dt><dd>share of requests whose first token came within 1 s + 2 x the time that their prompt takes on an idle \
+engine with an empty cache</dd>\n\
+<dt>capacity</dt><dd>the highest rate at which 90 % are in time</dd>\n\
+<dt>pooled-cache, infinite-cache</dt><dd>bounds: one cache of the size of all, one that never forgets</dd></dl>\n";
+
 /// The page.
 pub fn html(page: &Page) -> String {
-    let Page { facts, policies } = page;
+    let Page { facts, settings, policies } = page;
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>homing replay</title>\n\
          <style>\n{STYLE}</style></head>\n<body><h1>homing replay</h1>\n<p class=\"facts\">{}</p>\n",
         Escaped(facts)
     );
+    html.push_str(TERMS);
     ttft_charts(&mut html, policies);
+    in_time_chart(&mut html, policies);
     cache_chart(&mut html, policies);
     load_charts(&mut html, policies);
     rate_table(&mut html, policies);
+    settings_table(&mut html, settings);
     html.push_str("</body></html>\n");
     html
 }
@@ -76,19 +91,40 @@ fn ttft_charts(html: &mut String, policies: &[Compared]) {
     let across = Axis::from_zero(points().map(|(rate, _)| *rate));
     for (name, of) in PERCENTILES {
         let line = |policy: &'_ Compared| {
-            let mut points: Vec<_> = policy.points.iter().map(|(rate, summary)| (*rate, of(&summary.ttft_s))).collect();
+            let points = policy.points.iter().map(|(rate, summary)| (*rate, of(&summary.ttft_s)));
+            let mut points: Vec<_> = points.filter(|(_, time)| time.is_finite()).collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             points
         };
         Chart {
             title: &format!("Time to first token, {name}"),
             across: "requests in a second",
-            up: "seconds",
+            up: "seconds, log scale",
             axes: (across.clone(), up.clone()),
             lines: policies.iter().map(|policy| Line { name: &policy.name, points: line(policy) }).collect(),
         }
         .write(html);
     }
+    html.push_str("</div>\n");
+}
+
+fn in_time_chart(html: &mut String, policies: &[Compared]) {
+    html.push_str("<h2>In time against rate</h2>\n<div class=\"charts\">\n");
+    let line = |policy: &Compared| {
+        let points = policy.points.iter().map(|(rate, summary)| (*rate, summary.slo_attainment * 100.0));
+        let mut points: Vec<_> = points.filter(|(_, share)| share.is_finite()).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points
+    };
+    let rates = policies.iter().flat_map(|policy| &policy.points).map(|(rate, _)| *rate);
+    Chart {
+        title: "Requests whose first token was in time",
+        across: "requests in a second",
+        up: "%",
+        axes: (Axis::from_zero(rates), Axis::from_zero(std::iter::once(100.0))),
+        lines: policies.iter().map(|policy| Line { name: &policy.name, points: line(policy) }).collect(),
+    }
+    .write(html);
     html.push_str("</div>\n");
 }
 
@@ -102,7 +138,7 @@ fn cache_chart(html: &mut String, policies: &[Compared]) {
     };
     Chart {
         title: "Tokens of prompts found in caches",
-        across: "tokens that one replica's cache holds",
+        across: "tokens that one replica's cache holds, log scale",
         up: "%",
         axes: (Axis::at(all().map(|(tokens, _)| *tokens as f64)), Axis::from_zero(all().map(|(_, hits)| hits * 100.0))),
         lines: policies.iter().map(|policy| Line { name: &policy.name, points: line(policy) }).collect(),
@@ -137,15 +173,28 @@ fn rate_table(html: &mut String, policies: &[Compared]) {
         for (rate, summary) in &policy.points {
             let ttft = summary.ttft_s;
             let _ = write!(html, "<tr><th>{}</th><td>{rate:.2}/s</td>", Escaped(&policy.name));
-            let _ = write!(html, "<td>{:.1} %</td>", summary.hit_ratio * 100.0);
+            let _ = write!(html, "<td>{}</td>", written(summary.hit_ratio * 100.0, 1, "%"));
             for time in [ttft.mean, ttft.p50, ttft.p90, ttft.p99] {
-                let _ = write!(html, "<td>{time:.2} s</td>");
+                let _ = write!(html, "<td>{}</td>", written(time, 2, "s"));
             }
-            let _ = writeln!(html, "<td>{:.1} %</td></tr>", summary.slo_attainment * 100.0);
+            let _ = writeln!(html, "<td>{}</td></tr>", written(summary.slo_attainment * 100.0, 1, "%"));
         }
     }
     html.push_str("</tbody></table></div>\n");
     cache_table(html, policies);
+}
+
+/// A number with its unit; a dash where there is none.
+fn written(number: f64, digits: usize, unit: &str) -> String {
+    if number.is_finite() { format!("{number:.digits$} {unit}") } else { "-".to_owned() }
+}
+
+fn settings_table(html: &mut String, settings: &[(String, String)]) {
+    html.push_str("<h2>Settings</h2>\n<table class=\"settings\"><tbody>\n");
+    for (name, value) in settings {
+        let _ = writeln!(html, "<tr><th>{}</th><td>{}</td></tr>", Escaped(name), Escaped(value));
+    }
+    html.push_str("</tbody></table>\n");
 }
 
 fn cache_table(html: &mut String, policies: &[Compared]) {

@@ -1,22 +1,18 @@
-//! The comparison: each policy, each number of pickers, each rate, and the sizes of caches for the page.
-
-use std::path::Path;
-use std::time::Duration;
+//! The comparison: each policy with each number of pickers, and how often they tell each other what they know.
 
 use anyhow::Context;
 
 use crate::model::Now;
 use crate::replay::change::in_order;
-use crate::replay::engine::Constants;
-use crate::replay::page::{Compared, Page};
-use crate::replay::policy::Spec;
+use crate::replay::page::Page;
 use crate::replay::report::Row;
-use crate::replay::run::{Failed, Outcome, ReplayError, Stage, Summary, run as replay};
-use crate::replay::trace::{Format, Survey, Trace};
-use crate::replay::{Rate, capacity};
+use crate::replay::run::Stage;
 
+use super::measure::Plan;
 use super::progress::Progress;
-use super::{Args, FormatName, ShareEvery};
+use super::settings::{Asked, settings};
+use super::sharing::intervals;
+use super::{Args, asked, input};
 
 /// What is compared where nothing is said.
 const POLICIES: [&str; 4] = ["default", "round-robin", "llm-d", "pooled-cache"];
@@ -29,44 +25,27 @@ pub struct Comparison {
     pub page: Page,
 }
 
-type Measured<T> = Result<T, ReplayError>;
-
-/// How a policy is measured.
-struct Plan {
-    rates: Vec<Rate>,
-    capacity: bool,
-    /// Cache sizes as multiples.
-    caches: Vec<f64>,
-}
-
 /// Replays what the flags ask for.
 ///
 /// # Errors
-/// The trace cannot be read.
-pub fn compare(args: Args) -> anyhow::Result<Comparison> {
-    let path = args.trace;
-    let format = match args.format {
-        FormatName::Mooncake => Format::Mooncake,
-        FormatName::Prompts => Format::Prompts { block_tokens: args.engines.block_tokens() },
-    };
-    let trace = Trace::file(path.clone(), format);
-    let unreadable = || path.display().to_string();
-    let copies = usize::from(args.copies);
-    if copies > 1 && matches!(format, Format::Prompts { .. }) {
-        anyhow::bail!(
-            "--copies: what other users would have written is not known; only a trace of hash ids has copies"
-        );
-    }
-    let survey = trace.survey().with_context(unreadable)?.times(copies as u64);
-    let mut policies = args.policies;
+/// The trace cannot be read, or what is asked for cannot be.
+pub fn compare(mut args: Args) -> anyhow::Result<Comparison> {
+    let (trace, survey) = input::open(&args)?;
+    let mut policies = std::mem::take(&mut args.policies);
     if policies.is_empty() {
         policies = POLICIES.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     }
+    asked::check(&args, &policies, &trace, &survey)?;
+    let path = args.trace;
+    let unreadable = || path.display().to_string();
+    eprintln!("{}", input::line(&path, &survey));
+    let pace = if args.capacity { None } else { asked::note(&args.rates, &survey) };
+    survey.notes.iter().chain(&pace).for_each(|note| eprintln!("note: {note}"));
     let changes =
         in_order(args.changes, usize::from(args.replicas)).map_err(|error| anyhow::anyhow!("--event: {error}"))?;
     let stage = Stage {
         trace: &trace,
-        copies,
+        copies: usize::from(args.copies),
         survey: &survey,
         constants: args.engines.constants(trace.block_tokens()),
         replicas: usize::from(args.replicas),
@@ -88,119 +67,24 @@ pub fn compare(args: Args) -> anyhow::Result<Comparison> {
         }
     }
     let mut progress = Progress::new(all.len() * plan.replays());
-    let page = Page { facts: facts(&path, &stage), policies: Vec::new() };
+    let asked = Asked {
+        path: &path,
+        engines: &args.engines,
+        plan: &plan,
+        pickers: &args.pickers,
+        share_every: &args.share_every,
+        policies: &policies,
+    };
+    let settings = settings(&asked, &stage);
+    let page = Page { facts: input::line(&path, &survey), settings, policies: Vec::new() };
     let mut out = Comparison { rows: Vec::new(), page };
     for (spec, pickers, share_every) in all {
         let stage = Stage { pickers, share_every, ..stage };
-        plan.measure(&stage, spec, &mut progress, &mut out).with_context(unreadable)?;
+        if let Some((rows, compared)) = plan.measure(&stage, spec, &mut progress).with_context(unreadable)? {
+            out.rows.extend(rows);
+            out.page.policies.push(compared);
+        }
     }
     progress.finish();
     Ok(out)
-}
-
-/// How often so many pickers tell each other what they know, where they can and there is anybody to tell.
-fn intervals(spec: &Spec, pickers: usize, asked: &[ShareEvery]) -> Vec<Option<Duration>> {
-    if pickers > 1 && spec.kind.can_share() {
-        asked.iter().map(|ShareEvery(every)| *every).collect()
-    } else {
-        vec![None]
-    }
-}
-
-impl Plan {
-    /// How many bars of progress one policy takes.
-    fn replays(&self) -> usize {
-        let caches = self.caches.iter().filter(|factor| **factor != 1.0).count();
-        if self.capacity { 1 + caches } else { self.rates.len() + caches }
-    }
-
-    fn measure(&self, stage: &Stage<'_>, spec: &Spec, progress: &mut Progress, out: &mut Comparison) -> Measured<()> {
-        let mut tell = progress.begin(&spec.name);
-        let mut points = Vec::new();
-        let mut first = None;
-        if self.capacity {
-            let found = capacity::capacity(stage, &spec.kind, &mut tell)?;
-            out.rows.push(row(stage, spec, Some(found.per_second()), found.rate, found.outcome.summary()));
-            found.doubts().iter().for_each(|doubt| progress.note(&format!("{}: {doubt}", spec.name)));
-            (points, first) = (found.tried, Some((Rate::PerSecond(found.rate), found.outcome)));
-        } else {
-            for (place, rate) in self.rates.iter().enumerate() {
-                if place > 0 {
-                    tell = progress.begin(&spec.name);
-                }
-                let outcome = Self::replay(stage, spec, *rate, &mut tell)?;
-                let (rate_per_second, summary) = (per_second(*rate, stage.survey), outcome.summary());
-                out.rows.push(row(stage, spec, None, rate_per_second, summary));
-                points.push((rate_per_second, summary));
-                first.get_or_insert((*rate, outcome));
-            }
-        }
-        let Some((rate, outcome)) = first else { return Ok(()) };
-        if outcome.left_out() > 0 {
-            progress.note(&format!("{}: {} requests are longer than a cache; left out", spec.name, outcome.left_out()));
-        }
-        if outcome.turned_away() > 0 {
-            progress.note(&format!("{}: {} requests were refused", spec.name, outcome.turned_away()));
-        }
-        let lost = outcome.lost();
-        if lost != Failed::default() {
-            let Failed { unanswered, cut_off } = lost;
-            progress
-                .note(&format!("{}: {unanswered} requests failed unanswered, {cut_off} in their answer", spec.name));
-        }
-        let mut caches = Vec::new();
-        for factor in &self.caches {
-            let cache_tokens = tokens(stage.constants.cache_tokens, *factor);
-            let hits = if *factor == 1.0 {
-                outcome.summary().hit_ratio
-            } else {
-                let stage = Stage { constants: Constants { cache_tokens, ..stage.constants }, ..*stage };
-                let mut tell = progress.begin(&format!("{}, {cache_tokens} tokens", spec.name));
-                Self::replay(&stage, spec, rate, &mut tell)?.summary().hit_ratio
-            };
-            caches.push((cache_tokens, hits));
-        }
-        let name = out.rows.last().map(Row::name).unwrap_or_default();
-        let (rate, load) = (per_second(rate, stage.survey), outcome.load().clone());
-        out.page.policies.push(Compared { name, points, caches, rate, load });
-        Ok(())
-    }
-
-    fn replay(stage: &Stage<'_>, spec: &Spec, rate: Rate, tell: &mut dyn FnMut(f64)) -> Measured<Outcome> {
-        let requests = stage.survey.requests as f64;
-        replay(stage, &spec.kind, rate, None, &mut |arrived| tell(arrived as f64 / requests))
-    }
-}
-
-/// What the page says of the whole.
-fn facts(path: &Path, stage: &Stage<'_>) -> String {
-    let Stage { survey, replicas, seed, .. } = stage;
-    let [input, output] = [survey.input_tokens, survey.output_tokens].map(|tokens| tokens / survey.requests);
-    format!(
-        "{}: {} requests, {input} tokens in and {output} out on average; {replicas} replicas with a cache of {} tokens \
-         each; seed {seed}{}.",
-        path.display(),
-        survey.requests,
-        stage.constants.cache_tokens,
-        stage.changes.iter().map(|change| format!("; {change}")).collect::<String>()
-    )
-}
-
-/// So many times as many, but at least 1.
-fn tokens(tokens: u64, factor: f64) -> u64 {
-    ((tokens as f64 * factor).round() as u64).max(1)
-}
-
-fn row(stage: &Stage<'_>, spec: &Spec, capacity: Option<f64>, rate: f64, summary: Summary) -> Row {
-    let pickers = u32::try_from(stage.pickers).unwrap_or(u32::MAX);
-    let share_every = stage.share_every.map(|every| every.as_secs_f64());
-    Row { policy: spec.name.clone(), pickers, share_every, capacity, rate, summary }
-}
-
-/// Requests in a second; 0 where a trace without times is replayed at its own rate, which is all at once.
-fn per_second(rate: Rate, survey: &Survey) -> f64 {
-    match rate {
-        Rate::PerSecond(rate) => rate,
-        Rate::Times(times) => survey.rate().map_or(0.0, |own| own * times),
-    }
 }

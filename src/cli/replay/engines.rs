@@ -8,39 +8,41 @@ use crate::replay::engine::{Constants, Profile};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Engines")]
 pub struct Engines {
-    /// The engines' constants: `70b-4gpu` or `8b-1gpu`, assumed from data sheets and not fitted to hardware.
+    /// The engines' constants: `70b-4gpu` is a model of 70 billion parameters on four GPUs of 80 GB, `8b-1gpu` one of 8
+    /// billion on one, in 16 bits and as an H100 has them. Assumed from data sheets and not fitted to hardware. The
+    /// defaults below are those of the two, in this order.
     #[arg(long, default_value = "70b-4gpu", value_name = "NAME", value_parser = profile)]
     profile: Profile,
 
-    /// Tokens that one engine's KV cache holds.
+    /// Tokens that one engine's KV cache holds [default: 600000, 400000].
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
     cache_tokens: Option<u64>,
 
-    /// Tokens in one KV block; a Mooncake trace has 512.
+    /// Tokens in one KV block [default: 16, 16]; a Mooncake trace has 512.
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..=65_536))]
     block_tokens: Option<u64>,
 
-    /// Tokens that one step may compute.
+    /// Tokens that one step may compute [default: 2048, 2048].
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
     step_tokens: Option<u64>,
 
-    /// Requests that run at the same time.
+    /// Requests that run at the same time [default: 256, 256].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_sequences: Option<u32>,
 
-    /// Tokens computed in a second, where no context has to be looked at.
+    /// Tokens computed in a second, where no context has to be looked at [default: 10000, 25000].
     #[arg(long, value_name = "TOKENS", value_parser = above_zero)]
     tokens_per_second: Option<f64>,
 
-    /// The shortest step: the time to read the weights.
+    /// The shortest step: the time to read the weights [default: 18ms, 7ms].
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     base_step: Option<Duration>,
 
-    /// Nanoseconds to read one token of context in a step.
+    /// Nanoseconds to read one token of context in a step [default: 34, 56].
     #[arg(long, value_name = "NANOSECONDS", value_parser = not_negative)]
     kv_read: Option<f64>,
 
-    /// Tokens of context at which attention costs as much as all else.
+    /// Tokens of context at which attention costs as much as all else [default: 50000, 30000].
     #[arg(long, value_name = "TOKENS", value_parser = above_zero)]
     attention_tokens: Option<f64>,
 }
@@ -49,6 +51,16 @@ impl Engines {
     /// Tokens in one KV block, where the trace leaves it open.
     pub fn block_tokens(&self) -> u64 {
         self.block_tokens.unwrap_or(self.profile.constants().block_tokens)
+    }
+
+    /// The name of the constants.
+    pub fn profile(&self) -> &'static str {
+        self.profile.name()
+    }
+
+    /// What was said of the blocks, if anything was.
+    pub fn block_tokens_asked(&self) -> Option<u64> {
+        self.block_tokens
     }
 
     /// All constants, with the block that the trace has.

@@ -17,7 +17,8 @@ fn compared(name: &str, rates: &[f64]) -> Compared {
 
 fn page(names: &[&str]) -> String {
     let policies = names.iter().map(|name| compared(name, &[1.0, 2.0])).collect();
-    html(&Page { facts: "trace.jsonl, 8 replicas".to_owned(), policies })
+    let settings = vec![("seed".to_owned(), "<1>".to_owned())];
+    html(&Page { facts: "trace.jsonl, 8 replicas".to_owned(), settings, policies })
 }
 
 /// The names of all elements, where each that begins also ends, inside what began before it.
@@ -45,16 +46,32 @@ fn elements(html: &str) -> Vec<&str> {
 fn every_chart_has_one_series_for_each_policy() {
     let html = page(&["default", "round-robin", "llm-d"]);
     let charts = elements(&html).into_iter().filter(|name| *name == "figure").count();
-    // Three percentiles, one of caches, and the load of each policy.
-    assert_eq!(charts, 3 + 1 + 3);
+    // Three percentiles, what was in time, one of caches, and the load of each policy.
+    assert_eq!(charts, 3 + 1 + 1 + 3);
     for name in ["default", "round-robin", "llm-d"] {
-        assert_eq!(html.matches(&format!("data-policy=\"{name}\"")).count(), 3 + 1 + 1, "{name}");
+        assert_eq!(html.matches(&format!("data-policy=\"{name}\"")).count(), 3 + 1 + 1 + 1, "{name}");
     }
 }
 
 #[test]
 fn a_page_without_any_policy_or_load_parses_too() {
     assert!(elements(&page(&[])).contains(&"svg"));
+}
+
+#[test]
+fn what_was_not_measured_is_a_dash_and_no_point() {
+    let mut policy = compared("default", &[1.0]);
+    let nan = f64::NAN;
+    let ttft_s = Ttft { mean: nan, p50: nan, p90: nan, p99: nan };
+    policy.points.push((2.0, Summary { hit_ratio: nan, ttft_s, slo_attainment: nan }));
+    let html = html(&Page { policies: vec![policy], ..Page::default() });
+    assert!(!elements(&html).is_empty() && !html.contains("NaN"), "{html}");
+    assert_eq!(html.matches("<td>-</td>").count(), 6);
+}
+
+#[test]
+fn the_settings_are_on_the_page_and_their_values_are_text() {
+    assert!(page(&["default"]).contains("<tr><th>seed</th><td>&lt;1&gt;</td></tr>"));
 }
 
 #[test]

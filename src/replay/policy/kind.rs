@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::{self, PickerConfig};
+use crate::config::{self, Document, PickerConfig};
 
 use super::bounds::Bound;
 use super::hash::SessionHash;
@@ -81,6 +81,15 @@ pub enum SpecError {
     /// There is none of that name.
     #[error("there is no policy {0:?}: take NAME=FILE for a configuration of your own, or one of {names}", names = names())]
     Unknown(String),
+    /// A configuration that has no name, or that of a policy which has none.
+    #[error("{name:?} cannot be the name of a configuration: take another one before the `=`", name = .0)]
+    Name(String),
+    /// The file holds a configuration, but as an object of Kubernetes.
+    #[error(
+        "{file} is a ConfigMap: take what is in it, `kubectl get configmap NAME -o jsonpath='{{.data.config\\.yaml}}'`",
+        file = .0.display()
+    )]
+    ConfigMap(PathBuf),
     /// The configuration cannot be read.
     #[error("{file}: {error}", file = .0.display(), error = .1)]
     Unreadable(PathBuf, std::io::Error),
@@ -99,18 +108,37 @@ impl Spec {
 impl FromStr for Spec {
     type Err = SpecError;
 
-    /// `NAME` of a policy, or `NAME=FILE` for Homing with the configuration in that file.
+    /// `NAME` of a policy, or `NAME=FILE` for Homing with the configuration in that file. `FILE` alone is named as the
+    /// file is, without its ending.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some((name, file)) = text.split_once('=') {
-            let file = PathBuf::from(file);
-            let read = fs::read_to_string(&file).map_err(|error| SpecError::Unreadable(file.clone(), error))?;
-            let parsed = config::parse(&read).map_err(|error| SpecError::Wrong(file, error))?;
-            return Ok(Self { name: name.to_owned(), kind: Kind::Homing(Box::new(parsed.config)) });
+        if let Some((name, kind)) = NAMED.into_iter().find(|(name, _)| *name == text) {
+            return Ok(Self { name: name.to_owned(), kind: kind() });
         }
-        let (name, kind) =
-            NAMED.into_iter().find(|(name, _)| *name == text).ok_or_else(|| SpecError::Unknown(text.to_owned()))?;
-        Ok(Self { name: name.to_owned(), kind: kind() })
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) => (name, Path::new(file)),
+            None => {
+                let file = Path::new(text);
+                let is_file = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+                let name = file.file_stem().and_then(|name| name.to_str()).filter(|_| is_file);
+                (name.ok_or_else(|| SpecError::Unknown(text.to_owned()))?, file)
+            }
+        };
+        if name.trim().is_empty() || Self::names().any(|known| known == name) {
+            return Err(SpecError::Name(name.to_owned()));
+        }
+        let kind = Kind::Homing(Box::new(configuration(file)?));
+        Ok(Self { name: name.to_owned(), kind })
     }
+}
+
+/// The configuration in a file.
+fn configuration(file: &Path) -> Result<PickerConfig, SpecError> {
+    let text = fs::read_to_string(file).map_err(|error| SpecError::Unreadable(file.to_owned(), error))?;
+    if Document::parse(&text).is_ok_and(|document| document.text("kind") == Some("ConfigMap")) {
+        return Err(SpecError::ConfigMap(file.to_owned()));
+    }
+    let parsed = config::parse(&text).map_err(|error| SpecError::Wrong(file.to_owned(), error))?;
+    Ok(parsed.config)
 }
 
 impl fmt::Display for Spec {
@@ -188,5 +216,27 @@ mod tests {
         fs::write(&file, "scorers: {prefixLocality: {wieght: 4}}").expect("written");
         let error = format!("latency={}", file.display()).parse::<Spec>().expect_err("misspelt").to_string();
         assert!(error.contains("picker.yaml") && error.contains("wieght"), "{error}");
+    }
+
+    #[test]
+    fn a_file_alone_is_a_policy_by_its_own_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("off.yaml");
+        fs::write(&file, "scorers: {prefixLocality: {weight: 0}}").expect("written");
+        assert_eq!(file.display().to_string().parse::<Spec>().expect("a policy").name, "off");
+        for text in ["off.yml", "default.yaml", "random=off.yaml", "=off.yaml", " =off.yaml"] {
+            assert!(text.parse::<Spec>().is_err(), "{text}");
+        }
+        let error = format!("default={}", file.display()).parse::<Spec>().expect_err("taken").to_string();
+        assert_eq!(error, "\"default\" cannot be the name of a configuration: take another one before the `=`");
+    }
+
+    #[test]
+    fn a_config_map_is_told_from_the_configuration_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("map.yaml");
+        fs::write(&file, "kind: ConfigMap\napiVersion: v1\ndata: {config.yaml: ''}\n").expect("written");
+        let error = file.display().to_string().parse::<Spec>().expect_err("a ConfigMap").to_string();
+        assert!(error.ends_with(r"-o jsonpath='{.data.config\.yaml}'`"), "{error}");
     }
 }

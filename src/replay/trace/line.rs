@@ -1,11 +1,17 @@
 //! Line by line: what is on each, or what is wrong with it.
 
-use std::fmt;
 use std::io::BufRead;
+use std::ops::Range;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
 
+use super::fields::Time;
+use super::keys::Keys;
+use super::oddities::Aside;
 use super::{Arrival, Format, TraceError, mooncake, prompts};
+
+/// A first timestamp in here is no time in milliseconds, but one in seconds since 1970: from 2001 to 5138.
+const SECONDS: Range<f64> = 1e9..1e11;
 
 /// The lines of one reading of a trace.
 pub struct Lines {
@@ -16,21 +22,30 @@ pub struct Lines {
     line: u64,
     /// Requests read so far.
     number: u64,
-    last: f64,
+    /// What the line that was read last says beside its request.
+    aside: Aside,
+    /// The timestamp of the request before.
+    last: Option<f64>,
 }
 
-/// Milliseconds of a timestamp: a number, or a date and time in RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Millis(pub f64);
+/// What is on one line.
+pub struct Read {
+    /// The request; its `at` is the timestamp in milliseconds yet.
+    pub arrival: Arrival,
+    /// The timestamp.
+    pub time: Time,
+    /// What else it says.
+    pub aside: Aside,
+}
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct OnlyTimestamp {
-    timestamp: Millis,
+    timestamp: Time,
 }
 
 impl Lines {
     pub(super) fn new(reader: Box<dyn BufRead>, format: Format) -> Self {
-        Self { reader, format, text: String::new(), line: 0, number: 0, last: f64::MIN }
+        Self { reader, format, text: String::new(), line: 0, number: 0, aside: Aside::default(), last: None }
     }
 
     /// The next request; its `at` is the timestamp in milliseconds yet. `None` at the end.
@@ -42,8 +57,9 @@ impl Lines {
             Format::Mooncake => mooncake::read(&self.text, self.number),
             Format::Prompts { block_tokens } => prompts::read(&self.text, self.number, block_tokens),
         };
-        let arrival = read.map_err(|what| self.wrong(what))?;
-        self.in_order(arrival.at)?;
+        let Read { arrival, time, aside } = read.map_err(|what| self.wrong(what + self.format.hint(&self.text)))?;
+        self.in_order(time)?;
+        self.aside = aside;
         self.number += 1;
         Ok(Some(arrival))
     }
@@ -53,34 +69,82 @@ impl Lines {
         if !self.read()? {
             return Ok(None);
         }
-        let OnlyTimestamp { timestamp: Millis(at) } = from_json(&self.text).map_err(|what| self.wrong(what))?;
-        self.in_order(at)?;
-        Ok(Some(at))
+        let OnlyTimestamp { timestamp } = from_json(&self.text).map_err(|what| self.wrong(what))?;
+        self.in_order(timestamp)?;
+        Ok(Some(timestamp.millis))
     }
 
-    fn read(&mut self) -> Result<bool, TraceError> {
+    /// What stands on the line that was read last.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// What the line that was read last says beside its request.
+    pub fn aside(&self) -> &Aside {
+        &self.aside
+    }
+
+    /// Reads the next line that is not empty; `false` at the end.
+    pub fn read(&mut self) -> Result<bool, TraceError> {
         loop {
-            self.text.clear();
-            if self.reader.read_line(&mut self.text)? == 0 {
+            let mut bytes = std::mem::take(&mut self.text).into_bytes();
+            bytes.clear();
+            if self.reader.read_until(b'\n', &mut bytes)? == 0 {
                 return Ok(false);
             }
             self.line += 1;
+            self.text = String::from_utf8(bytes).map_err(|error| {
+                let place = error.utf8_error().valid_up_to() + 1;
+                self.wrong(format!("byte {place} is no UTF-8; convert the file, with iconv for one"))
+            })?;
             if !self.text.trim().is_empty() {
                 return Ok(true);
             }
         }
     }
 
-    fn in_order(&mut self, at: f64) -> Result<(), TraceError> {
-        if at < self.last {
-            return Err(self.wrong("timestamp: earlier than on the line before; sort the trace".to_owned()));
+    fn in_order(&mut self, Time { millis, is_date }: Time) -> Result<(), TraceError> {
+        match self.last {
+            None if !is_date && SECONDS.contains(&millis) => {
+                let what = format!("timestamp: {millis} is seconds since 1970, and milliseconds are meant");
+                return Err(self.wrong(what + "; multiply all by 1000"));
+            }
+            Some(last) if millis < last => {
+                return Err(self.wrong("timestamp: earlier than on the line before; sort the trace by it".to_owned()));
+            }
+            _ => self.last = Some(millis),
         }
-        self.last = at;
         Ok(())
     }
 
     fn wrong(&self, what: String) -> TraceError {
         TraceError::Line { line: self.line, what }
+    }
+}
+
+impl Format {
+    /// That of a line, by its fields; `None` where they do not tell. Engines have blocks of `block_tokens`, where the
+    /// format leaves that open.
+    pub fn of_line(text: &str, block_tokens: u64) -> Option<Self> {
+        let keys: Keys = from_json(text).ok()?;
+        if keys.are_mooncakes() {
+            return Some(Self::Mooncake);
+        }
+        keys.are_prompts().then_some(Self::Prompts { block_tokens })
+    }
+
+    /// What to say of a line that is not of this format but of the other; else nothing.
+    fn hint(self, text: &str) -> &'static str {
+        match (self, Self::of_line(text, 1)) {
+            (Self::Mooncake, Some(Self::Prompts { .. })) => "; this is a line of `--format prompts`",
+            (Self::Prompts { .. }, Some(Self::Mooncake)) => "; this is a line of `--format mooncake`",
+            _ => "",
+        }
     }
 }
 
@@ -96,40 +160,4 @@ pub fn from_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, String> 
     })?;
     json.end().map_err(|_| "more than one JSON object".to_owned())?;
     Ok(value)
-}
-
-impl<'de> Deserialize<'de> for Millis {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MillisVisitor)
-    }
-}
-
-struct MillisVisitor;
-
-impl Visitor<'_> for MillisVisitor {
-    type Value = Millis;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("milliseconds, or a date and time in RFC 3339")
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Millis, E> {
-        Ok(Millis(value as f64))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Millis, E> {
-        Ok(Millis(value as f64))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Millis, E> {
-        Ok(Millis(value))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Millis, E> {
-        let time = humantime::parse_rfc3339_weak(value)
-            .map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self))?
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self))?;
-        Ok(Millis(time.as_secs_f64() * 1000.0))
-    }
 }
