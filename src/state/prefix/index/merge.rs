@@ -18,8 +18,9 @@ pub struct Tail<'a> {
 impl PrefixIndex {
     /// Credits a chain to `lane`: its tail, and all before it, which becomes as young as if it were picked here.
     ///
-    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. What
-    /// is credited counts as told to others in this `generation`.
+    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. One of
+    /// a chain that is longer than `capacity` has its place all the same: to be told of it again would not help. What is
+    /// credited counts as told to others in this `generation`.
     pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32) -> bool {
         let Tail { depth, parent, hashes } = tail;
         let before = depth.saturating_sub(hashes.len());
@@ -28,7 +29,7 @@ impl PrefixIndex {
             return true;
         }
         if before > 0 && !blocks.holds(parent) {
-            return false;
+            return depth > capacity;
         }
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
         let above = if before > 0 { parent } else { NO_PARENT };
@@ -90,6 +91,18 @@ mod tests {
         assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 1, hashes: &[] }, 10, 1));
         assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7] }, 10, 1), "beyond the capacity");
         assert_eq!(lane.len(), 2);
+    }
+
+    #[test]
+    fn a_chain_that_is_longer_than_what_fits_here_is_not_asked_for_again_and_again() {
+        let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
+        let chain: Vec<u64> = (1..=12).collect();
+        for _ in 0..3 {
+            here.record_and_tell(&mine, &chain, 12, 1, |chain, known| {
+                assert!(there.merge(&theirs, tail(chain, known), 10, 1), "{known} were known");
+            });
+        }
+        assert_eq!((depth(&here, &chain), depth(&there, &chain)), (12, 10));
     }
 
     #[test]
