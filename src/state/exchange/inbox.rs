@@ -74,7 +74,7 @@ impl Inbox {
             Admission::Crowded => return Heard::Crowded,
         };
         if update.unplaced.contains(&tables.outbox.replica()) {
-            tables.outbox.tell_all_again();
+            tables.outbox.lacks();
         }
         let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks)).count();
         if unplaced > 0 {

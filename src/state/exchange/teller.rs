@@ -37,6 +37,7 @@ impl Teller {
         digest_key: u32,
         now: Instant,
     ) -> Option<Update> {
+        outbox.tell_again_if_lacking(now);
         let loads = loads(pool);
         let Queue { blocks, bindings, .. } = outbox.take();
         let is_due = self.told_at.is_none_or(|told| now.saturating_duration_since(told) >= HEARTBEAT);
