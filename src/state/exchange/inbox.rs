@@ -7,14 +7,16 @@ use crate::proto::sync::{Binding, Blocks, Update};
 use crate::state::prefix::Tail;
 use crate::state::{Member, PoolSnapshot, PrefixIndex, Session, Sessions};
 
-use super::clock::Stamp;
+use super::clock::{Stamp, is_believed};
 use super::outbox::Outbox;
 use super::peers::{Admission, Peers};
 
 /// What one replica knows of the others; there is one, and one task has it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     peers: Peers,
+    /// Of this replica's own life.
+    epoch: u64,
 }
 
 /// Where things go.
@@ -53,15 +55,27 @@ pub enum Heard {
     Late,
     /// It is our own.
     Own,
+    /// It has our number and is not of this life: late, or of another replica that drew the same number.
+    Twin,
+    /// Its life begins in the future, by more than clocks differ: nothing that it says is taken in.
+    Ahead,
     /// There are too many replicas to listen to.
     Crowded,
 }
 
 impl Inbox {
+    /// Nothing is known yet, and this replica's own life began at `epoch`, as its [`Teller`](super::Teller) tells.
+    pub fn new(epoch: u64) -> Self {
+        Self { peers: Peers::default(), epoch }
+    }
+
     /// Takes in one update.
     pub fn merge(&mut self, update: &Update, tables: &Tables<'_>, now: Now) -> Heard {
         if update.replica == tables.outbox.replica() {
-            return Heard::Own;
+            return if update.epoch == self.epoch { Heard::Own } else { Heard::Twin };
+        }
+        if !is_believed(update.epoch, now.wall) {
+            return Heard::Ahead;
         }
         let settle = |peers: &Peers, endpoint| {
             if let Some(member) = tables.pool.placed(endpoint) {

@@ -14,6 +14,8 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 const MAX_PEERS: usize = 256;
 /// A replica is asked no more often to tell all again: it takes a while until all chains were picked once.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// No two updates of one life are so far from each other, within what is remembered: another writer, or a broken one.
+const FURTHEST_APART: u64 = 1 << 20;
 
 /// The others.
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ impl Peers {
     /// Takes in the number of `update`, and its load if it is new. `touched` gets every endpoint whose sum has changed.
     pub fn admit(&mut self, update: &Update, now: Instant, mut touched: impl FnMut(&Self, u64)) -> Admission {
         let Update { replica, epoch, sequence, .. } = *update;
-        if self.by_number.len() >= MAX_PEERS && !self.by_number.contains_key(&replica) {
+        if !self.by_number.contains_key(&replica) && !self.make_room(now) {
             return Admission::Crowded;
         }
         let peer = self.by_number.entry(replica).or_insert_with(|| Peer {
@@ -63,6 +65,10 @@ impl Peers {
             is_unplaced: sequence > 1,
             asked_at: None,
         });
+        let is_another = epoch == peer.epoch && sequence.abs_diff(peer.sequence) > FURTHEST_APART;
+        if is_another {
+            (peer.sequence, peer.is_unplaced, peer.asked_at) = (sequence - 1, true, None);
+        }
         if (epoch, sequence) <= (peer.epoch, peer.sequence) {
             return Admission::Late;
         }
@@ -79,6 +85,16 @@ impl Peers {
             |endpoint: &u64| self.by_number.get(&replica).is_some_and(|peer| peer.loads.contains_key(endpoint));
         old.into_keys().filter(|endpoint| !listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
         Admission::Fresh { missed }
+    }
+
+    /// Lets the longest silent go where there are too many; returns whether there is room for one more.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if self.by_number.len() < MAX_PEERS {
+            return true;
+        }
+        let silent = self.by_number.iter().filter(|(_, peer)| now.saturating_duration_since(peer.heard_at) >= SILENCE);
+        let longest = silent.min_by_key(|(_, peer)| peer.heard_at).map(|(number, _)| *number);
+        longest.is_some_and(|number| self.by_number.remove(&number).is_some())
     }
 
     /// Drops the load of those who are silent.
@@ -179,6 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_out_of_this_world_locks_nobody_out() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        let said = [(1, 5), (1, u64::MAX), (1, 6), (1, 7), (1, 7 + FURTHEST_APART), (1, 8 + 2 * FURTHEST_APART)]
+            .map(|(epoch, sequence)| admit(&mut peers, &update(1, epoch, sequence, &[(7, 1)]), now).0);
+        let fresh = |missed| Admission::Fresh { missed };
+        assert_eq!(said, [fresh(0), fresh(0), fresh(0), fresh(0), fresh(FURTHEST_APART - 1), fresh(0)]);
+        assert_eq!((peers.sum(7).in_flight, peers.unplaced(now)), (1, vec![1]), "it is asked to tell all again");
+    }
+
+    #[test]
     fn noise_makes_no_more_replicas_than_any_pool_has() {
         let (mut peers, now) = (Peers::default(), Instant::now());
         for replica in 1..=MAX_PEERS as u64 {
@@ -186,8 +212,12 @@ mod tests {
         }
         let late = u64::MAX;
         assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now), (Admission::Crowded, vec![]));
-        peers.expire(now + REMEMBERED);
-        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now).0, Admission::Fresh { missed: 0 });
+        let later = now + SILENCE;
+        admit(&mut peers, &update(1, 1, 2, &[(7, 1)]), later);
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), later).0, Admission::Fresh { missed: 0 });
+        assert_eq!(peers.by_number.len(), MAX_PEERS);
+        let heard: Vec<_> = peers.heard(later).map(|(number, _)| number).collect();
+        assert!(heard.len() == 2 && heard.contains(&1) && heard.contains(&late), "one of the silent had to go");
     }
 
     #[test]
