@@ -89,8 +89,8 @@ impl Picker {
 
     /// Takes `blocks` back from an endpoint.
     pub(super) fn retract(&self, member: &Member, blocks: &[u64]) {
-        self.index.retract(&member.lane, blocks, || {
-            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, blocks));
+        self.index.retract(&member.lane, blocks, |few| {
+            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, few));
         });
     }
 

@@ -11,6 +11,10 @@ use super::clock::{Stamp, is_believed};
 use super::outbox::Outbox;
 use super::peers::{Admission, Peers};
 
+/// Blocks that one update may make young again beside those that it spells out: half a second of 4,000 picks/s with
+/// 60 KB of known prompt each, and some ten milliseconds of work.
+const MAX_RENEWALS: usize = 1 << 18;
+
 /// What one replica knows of the others; there is one, and one task has it.
 #[derive(Debug)]
 pub struct Inbox {
@@ -90,7 +94,8 @@ impl Inbox {
         if update.unplaced.contains(&tables.outbox.replica()) {
             tables.outbox.lacks();
         }
-        let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks)).count();
+        let mut renewals = MAX_RENEWALS;
+        let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut renewals)).count();
         if unplaced > 0 {
             self.peers.is_unplaced(update.replica);
         }
@@ -123,14 +128,14 @@ impl Inbox {
 
 impl Tables<'_> {
     /// Returns whether it had a place. An endpoint that is gone or has restarted has another name now: nobody asks.
-    fn take_blocks(&self, blocks: &Blocks) -> bool {
+    fn take_blocks(&self, blocks: &Blocks, renewals: &mut usize) -> bool {
         let Some(member) = self.pool.placed(blocks.endpoint) else { return true };
         if blocks.retracted {
-            self.index.retract(&member.lane, &blocks.hashes, || ());
+            self.index.retract(&member.lane, &blocks.hashes, |_| ());
             return true;
         }
         let tail = Tail { depth: blocks.depth as usize, parent: blocks.parent, hashes: &blocks.hashes };
-        self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation())
+        self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation(), renewals)
     }
 
     fn take_binding(&self, binding: &Binding, now: Now) {

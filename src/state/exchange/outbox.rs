@@ -18,7 +18,7 @@ use super::clock::{HybridClock, Stamp};
 /// Half a megabyte of hashes; at 500 picks/s of 8,000 tokens each, all of them new, that is told within two seconds.
 const MAX_HASHES: usize = 1 << 16;
 /// A second of bindings and of chains at 4,000 picks/s.
-const MAX_NEWS: usize = 1 << 13;
+pub(super) const MAX_NEWS: usize = 1 << 13;
 /// All is told again no more often, however many ask: whole chains are many times the bytes of their ends.
 const AGAIN_EVERY: Duration = Duration::from_secs(5);
 
@@ -214,7 +214,7 @@ mod tests {
             }
         });
         for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
-            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1));
+            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1, &mut 1_000));
         }
         assert_eq!(mine.by_age(), theirs.by_age());
     }
