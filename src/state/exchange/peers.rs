@@ -17,6 +17,11 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// No two updates of one life are so far from each other, within what is remembered: another writer, or a broken one.
 const FURTHEST_APART: u64 = 1 << 20;
 
+/// No replica has more in flight at one endpoint.
+const MAX_IN_FLIGHT: u32 = 100_000;
+/// No request has more tokens; beyond that somebody writes nonsense, and no endpoint would be picked any more.
+const MAX_TOKENS: u64 = 8_000_000;
+
 /// The others.
 #[derive(Debug, Default)]
 pub struct Peers {
@@ -78,12 +83,11 @@ impl Peers {
         peer.is_unplaced |= missed > 0;
         let loads = update.loads.iter().map(|load| (load.endpoint, sent(load))).collect();
         let old = std::mem::replace(&mut peer.loads, loads);
-        for load in &update.loads {
-            touched(self, load.endpoint);
-        }
-        let listed =
-            |endpoint: &u64| self.by_number.get(&replica).is_some_and(|peer| peer.loads.contains_key(endpoint));
-        old.into_keys().filter(|endpoint| !listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
+        // Each once, however often it is listed.
+        let listed = self.by_number.get(&replica).map(|peer| &peer.loads);
+        let is_listed = |endpoint: &u64| listed.is_some_and(|loads| loads.contains_key(endpoint));
+        listed.iter().flat_map(|loads| loads.keys()).for_each(|endpoint| touched(self, *endpoint));
+        old.into_keys().filter(|endpoint| !is_listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
         Admission::Fresh { missed }
     }
 
@@ -101,7 +105,10 @@ impl Peers {
     pub fn expire(&mut self, now: Instant) {
         let silent = |peer: &Peer| now.saturating_duration_since(peer.heard_at);
         self.by_number.retain(|_, peer| silent(peer) < REMEMBERED);
-        self.by_number.values_mut().filter(|peer| silent(peer) >= SILENCE).for_each(|peer| peer.loads.clear());
+        self.by_number
+            .values_mut()
+            .filter(|peer| silent(peer) >= SILENCE)
+            .for_each(|peer| peer.loads = HashMap::default());
     }
 
     /// What all others have in flight at `endpoint`.
@@ -136,8 +143,14 @@ impl Peers {
     }
 }
 
+/// What `load` says, as far as it can be.
 fn sent(load: &Load) -> Sent {
-    Sent { waiting_tokens: load.waiting_tokens, waiting_requests: load.waiting_requests, in_flight: load.in_flight }
+    let in_flight = load.in_flight.min(MAX_IN_FLIGHT);
+    Sent {
+        waiting_tokens: load.waiting_tokens.min(u64::from(in_flight) * MAX_TOKENS),
+        waiting_requests: load.waiting_requests.min(in_flight),
+        in_flight,
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +175,7 @@ mod tests {
         admit(&mut peers, &update(1, 1, 1, &[(7, 2), (8, 1)]), now);
         admit(&mut peers, &update(2, 1, 1, &[(7, 3)]), now + SILENCE / 2);
         assert_eq!([7, 8].map(|endpoint| peers.sum(endpoint).in_flight), [5, 1]);
-        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 4)]), now);
+        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 3), (9, 4)]), now);
         assert_eq!(touched, [7, 8, 9]);
         assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0, 4]);
         peers.expire(now + SILENCE);
@@ -221,11 +234,16 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_anything_end_at_the_highest_number() {
+    fn no_replica_says_more_than_any_has() {
         let (mut peers, now) = (Peers::default(), Instant::now());
+        let all = Load { endpoint: 7, waiting_tokens: u64::MAX, waiting_requests: u32::MAX, in_flight: u32::MAX };
+        let some = Load { endpoint: 8, in_flight: 2, ..all };
+        let none = Load { endpoint: 9, in_flight: 0, ..all };
         for replica in [1, 2] {
-            admit(&mut peers, &update(replica, 1, 1, &[(7, u32::MAX)]), now);
+            admit(&mut peers, &Update { loads: vec![all, some, none], ..update(replica, 1, 1, &[]) }, now);
         }
-        assert_eq!(peers.sum(7).in_flight, u32::MAX);
+        let most = Sent { waiting_tokens: 1_600_000_000_000, waiting_requests: 200_000, in_flight: 200_000 };
+        let few = Sent { waiting_tokens: 32_000_000, waiting_requests: 4, in_flight: 4 };
+        assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint)), [most, few, Sent::default()]);
     }
 }
