@@ -97,7 +97,7 @@ impl Inbox {
         let mut renewals = MAX_RENEWALS;
         let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut renewals)).count();
         if unplaced > 0 {
-            self.peers.is_unplaced(update.replica);
+            self.peers.note_unplaced(update.replica);
         }
         let is_other_key = update.digest_key != tables.digest_key;
         if !is_other_key {

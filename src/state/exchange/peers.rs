@@ -118,7 +118,7 @@ impl Peers {
     }
 
     /// Something that `replica` said has no place here.
-    pub fn is_unplaced(&mut self, replica: u64) {
+    pub fn note_unplaced(&mut self, replica: u64) {
         self.by_number.entry(replica).and_modify(|peer| peer.is_unplaced = true);
     }
 
@@ -202,7 +202,7 @@ mod tests {
         admit(&mut peers, &update(1, 1, 3, &[]), now);
         admit(&mut peers, &update(2, 1, 10, &[]), now);
         assert_eq!(peers.unplaced(now), [1, 2], "one update did not come, and nine came before we did");
-        peers.is_unplaced(1);
+        peers.note_unplaced(1);
         assert!(peers.unplaced(now + ASK_EVERY / 2).is_empty());
         assert_eq!(peers.unplaced(now + ASK_EVERY), [1]);
     }

@@ -151,6 +151,67 @@ mod tests {
         }
     }
 
+    /// One update as `sync.proto` writes it down, by hand; `more` ends each message in it.
+    fn written(more: &[u8]) -> Vec<u8> {
+        let wide = |key: u8, number: u64| [&[key][..], &number.to_le_bytes()].concat();
+        let part = |key: u8, pieces: &[&[u8]]| {
+            let bytes = [pieces.concat(), more.to_vec()].concat();
+            [vec![key, bytes.len() as u8], bytes].concat()
+        };
+        [
+            wide(0x09, 7),
+            vec![0x10, 5, 0x18, 0xac, 0x02],
+            part(0x22, &[&wide(0x09, 21), &[0x10, 22, 0x18, 23, 0x20, 24]]),
+            part(0x2a, &[&wide(0x09, 31), &[0x10, 32], &wide(0x19, 33), &[0x22, 8], &34u64.to_le_bytes()]),
+            part(0x2a, &[&wide(0x09, 35), &[0x22, 8], &36u64.to_le_bytes(), &[0x28, 1]]),
+            part(
+                0x32,
+                &[
+                    &wide(0x09, 41),
+                    &wide(0x11, 42),
+                    &wide(0x19, 43),
+                    &[0x20, 44, 0x28, 45, 0x30, 46],
+                    &[0x3d, 47, 0, 0, 0],
+                ],
+            ),
+            part(0x32, &[&wide(0x11, 48), &[0x40, 1]]),
+            [vec![0x3a, 8], 51u64.to_le_bytes().to_vec()].concat(),
+            vec![0x45, 52, 0, 0, 0],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_first_release_and_parts_may_have_more_fields() {
+        let told = Update {
+            replica: 7,
+            epoch: 5,
+            sequence: 300,
+            loads: vec![Load { endpoint: 21, waiting_tokens: 22, waiting_requests: 23, in_flight: 24 }],
+            blocks: vec![
+                Blocks { endpoint: 31, depth: 32, parent: 33, hashes: vec![34], retracted: false },
+                Blocks { endpoint: 35, depth: 0, parent: 0, hashes: vec![36], retracted: true },
+            ],
+            bindings: vec![
+                Binding {
+                    key_high: 41,
+                    key_low: 42,
+                    endpoint: 43,
+                    prompt_bytes: 44,
+                    answer_tokens: 45,
+                    clock: 46,
+                    writer: 47,
+                    ended: false,
+                },
+                Binding { key_low: 48, ended: true, ..Binding::default() },
+            ],
+            unplaced: vec![51],
+            digest_key: 52,
+        };
+        assert_eq!(encode(&told), written(&[]));
+        assert_eq!(decode(&written(&[0xa2, 0x06, 3, b'n', b'e', b'w', 0xa8, 0x06, 9])), Ok(told));
+    }
+
     #[test]
     fn fields_of_a_newer_release_are_passed_over() {
         let known = Update { loads: vec![Load { endpoint: 1, in_flight: 2, ..Load::default() }], ..update() };
