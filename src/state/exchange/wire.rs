@@ -7,7 +7,7 @@ use crate::proto::sync::Update;
 
 use super::outbox::MAX_NEWS;
 
-/// No update is longer, whatever an outbox holds and with [`MAX_LOADS`] loads.
+/// No update is longer, whatever an outbox holds and however many loads there are.
 pub const MAX_BYTES: usize = 2 << 20;
 /// More endpoints than any pool has.
 pub const MAX_LOADS: usize = 1 << 14;
