@@ -77,6 +77,16 @@ pub fn update(data: &[u8]) {
     assert!(load().iter().all(|(in_flight, _)| *in_flight == 0));
 }
 
+/// How many sessions a picker knows after it was told this.
+pub fn sessions_after(data: &[u8]) -> i64 {
+    let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+    let (picker, _) = picker(3);
+    let mut replica = Replica::new(Arc::new(Outbox::new(1)), now);
+    picker.hear(&mut replica, data, now).expect("an update");
+    picker.refresh_gauges(now.instant);
+    picker.metrics().session_entries.get()
+}
+
 /// A stream survives messages in any order, answers each direction in order, passes on no other bytes than came,
 /// and leaves no booking behind. Each byte of `data` is a message, a passing of time, or the end.
 pub fn stream(data: &[u8]) {

@@ -248,11 +248,15 @@ impl Picked {
         if current.is_some_and(|current| current != home && is_away(current)) {
             return;
         }
+        let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
+        // Refused where another replica has written later; that does not undo what held before.
+        if !picker.bind(key, session, sessions, now) {
+            return;
+        }
+        self.bound = true;
         if self.facts.old_home.is_some_and(|old| old != home) {
             picker.metrics.moved_sessions.inc();
         }
-        let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
-        self.bound = picker.bind(key, session, sessions, now);
     }
 }
 

@@ -24,8 +24,9 @@ impl Replica {
     /// The part of the picker that writes to `outbox`, whose life begins now.
     pub fn new(outbox: Arc<Outbox>, now: Now) -> Self {
         let since = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let teller = Teller::new(&outbox, u64::try_from(since).unwrap_or(u64::MAX).max(1));
-        Self { outbox, teller, inbox: Inbox::default() }
+        let epoch = u64::try_from(since).unwrap_or(u64::MAX).max(1);
+        let (teller, inbox) = (Teller::new(&outbox, epoch), Inbox::new(epoch));
+        Self { outbox, teller, inbox }
     }
 
     /// The replicas that are not silent: number, and when each last said something.
@@ -88,8 +89,8 @@ impl Picker {
 
     /// Takes `blocks` back from an endpoint.
     pub(super) fn retract(&self, member: &Member, blocks: &[u64]) {
-        self.index.retract(&member.lane, blocks, || {
-            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, blocks));
+        self.index.retract(&member.lane, blocks, |few| {
+            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, few));
         });
     }
 

@@ -18,6 +18,8 @@ const FIRST_PREFILL_SPEED: f64 = 10_000.0;
 const SPEED_SHARE: f64 = 0.1;
 /// Below so many uncached tokens the time to first byte says more about the network than about prefill.
 const TELLING_TOKENS: f64 = 1024.0;
+/// No engine computes more tokens in a second: a queue that is nonsense, as others told it, teaches no more than that.
+const FASTEST: f64 = 10_000_000.0;
 
 /// After so many scrapes in a row without an answer, what the engine said before is stale.
 const STALE_AFTER: u32 = 3;
@@ -147,7 +149,7 @@ impl LoadCell {
     /// Learns the prefill speed: `tokens`, queued and own, took `time` to the first byte.
     pub fn learn_speed(&self, tokens: f64, own_tokens: f64, time: Duration) {
         if own_tokens >= TELLING_TOKENS && !time.is_zero() {
-            self.prefill_speed.sample(tokens / time.as_secs_f64());
+            self.prefill_speed.sample((tokens / time.as_secs_f64()).min(FASTEST));
         }
     }
 

@@ -116,7 +116,8 @@ impl Sessions {
         true
     }
 
-    /// Adds the tokens of the answer that the session's home has just generated; returns what is known now.
+    /// Adds the tokens of the answer that the session's home has just generated, unless a later stamp has renewed the
+    /// session; returns what is known now, under this stamp.
     ///
     /// `prompt_bytes` corrects the length of its prompt, where the engine knows better.
     pub fn answered(
@@ -128,10 +129,13 @@ impl Sessions {
         stamp: Stamp,
         now: Instant,
     ) -> Option<Session> {
-        let mut entry = self.entries.get_mut(&key).filter(|entry| entry.session.home == home)?;
+        let mut entry = self.entries.get_mut(&key)?;
+        if entry.session.home != home || entry.stamp > stamp {
+            return None;
+        }
         entry.session.answer_tokens = answer_tokens;
         entry.session.prompt_bytes = prompt_bytes.unwrap_or(entry.session.prompt_bytes);
-        entry.stamp = entry.stamp.max(stamp);
+        entry.stamp = stamp;
         entry.last_use.fetch_max(self.ticks(now), Relaxed);
         Some(entry.session)
     }

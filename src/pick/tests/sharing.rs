@@ -171,6 +171,27 @@ fn a_writer_whose_clock_is_far_ahead_binds_nothing() {
 }
 
 #[test]
+fn a_life_that_begins_in_the_future_is_not_listened_to() {
+    let now = Now::read();
+    let ahead = |secs| Now { wall: now.wall + Duration::from_secs(secs), ..now };
+    let said = [60, 61].map(|secs| {
+        let mut one = peer(1, &["r1"], now);
+        one.hear(&peer(2, &["r1"], ahead(secs)).tell().expect("a first word"))
+    });
+    assert_eq!(said, [fresh(0, 0), Heard::Ahead]);
+}
+
+#[test]
+fn another_replica_of_our_own_number_is_seen_to_be_another() {
+    let now = Now::read();
+    let mut one = peer(1, &["r1"], now);
+    let mut twin = peer(1, &["r1"], Now { wall: now.wall + Duration::from_secs(1), ..now });
+    let [own, others] = [&mut one, &mut twin].map(|peer| peer.tell().expect("a first word"));
+    assert_eq!([&own, &others].map(|bytes| one.hear(bytes)), [Heard::Own, Heard::Twin]);
+    assert_eq!([&own, &others].map(|bytes| twin.hear(bytes)), [Heard::Twin, Heard::Own]);
+}
+
+#[test]
 fn who_missed_something_asks_and_is_told_whole_chains_again() {
     let mut peers = pair();
     let text = vec![b'x'; 8_000];

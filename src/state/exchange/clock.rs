@@ -32,12 +32,17 @@ impl HybridClock {
 
     /// Takes in another's clock; returns whether it can be believed.
     pub fn sees(&self, clock: u64, wall: SystemTime) -> bool {
-        let believed = clock <= millis(wall).saturating_add(FURTHEST_AHEAD_MILLIS);
+        let believed = is_believed(clock, wall);
         if believed {
             self.highest.fetch_max(clock, Relaxed);
         }
         believed
     }
+}
+
+/// Whether another's clock may show this: it is not far ahead of ours.
+pub fn is_believed(clock: u64, wall: SystemTime) -> bool {
+    clock <= millis(wall).saturating_add(FURTHEST_AHEAD_MILLIS)
 }
 
 /// Milliseconds since 1970; 0 before.

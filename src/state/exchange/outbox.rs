@@ -4,8 +4,8 @@
 //! from the ledger.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -18,7 +18,9 @@ use super::clock::{HybridClock, Stamp};
 /// Half a megabyte of hashes; at 500 picks/s of 8,000 tokens each, all of them new, that is told within two seconds.
 const MAX_HASHES: usize = 1 << 16;
 /// A second of bindings and of chains at 4,000 picks/s.
-const MAX_NEWS: usize = 1 << 13;
+pub(super) const MAX_NEWS: usize = 1 << 13;
+/// All is told again no more often, however many ask: whole chains are many times the bytes of their ends.
+const AGAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// The queue, and the clock of what is written here.
 #[derive(Debug)]
@@ -26,6 +28,11 @@ pub struct Outbox {
     queue: Mutex<Queue>,
     /// What was told in an earlier one is told again.
     generation: AtomicU32,
+    /// Whether others lack something that was told in this generation.
+    is_lacking: AtomicBool,
+    /// When the generation changed last.
+    again_at: Mutex<Option<Instant>>,
+    told_again: AtomicU64,
     dropped: AtomicU64,
     clock: HybridClock,
     replica: u64,
@@ -45,6 +52,9 @@ impl Outbox {
         Self {
             queue: Mutex::default(),
             generation: AtomicU32::new(1),
+            is_lacking: AtomicBool::new(false),
+            again_at: Mutex::default(),
+            told_again: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             clock: HybridClock::default(),
             replica,
@@ -61,9 +71,26 @@ impl Outbox {
         self.generation.load(Relaxed)
     }
 
-    /// Something was lost on its way: whole chains are told again, each when it is next picked.
-    pub fn tell_all_again(&self) {
-        self.generation.fetch_add(1, Relaxed);
+    /// Something was lost on its way: whole chains are to be told again, each when it is next picked.
+    pub fn lacks(&self) {
+        self.is_lacking.store(true, Relaxed);
+    }
+
+    /// Begins to tell all again where others lack something, unless that was done a moment ago: then it waits. To be
+    /// called before each update.
+    pub fn tell_again_if_lacking(&self, now: Instant) {
+        let mut last = self.again_at.lock();
+        let is_due = last.is_none_or(|at| now.saturating_duration_since(at) >= AGAIN_EVERY);
+        if is_due && self.is_lacking.swap(false, Relaxed) {
+            *last = Some(now);
+            self.generation.fetch_add(1, Relaxed);
+            self.told_again.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How often all was told again.
+    pub fn told_again(&self) -> u64 {
+        self.told_again.load(Relaxed)
     }
 
     /// News that were dropped because nobody took them in time.
@@ -127,7 +154,7 @@ impl Outbox {
         drop(queue);
         if dropped > 0 {
             self.dropped.fetch_add(dropped, Relaxed);
-            self.tell_all_again();
+            self.lacks();
         }
     }
 
@@ -187,9 +214,22 @@ mod tests {
             }
         });
         for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
-            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1));
+            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1, &mut 1_000));
         }
         assert_eq!(mine.by_age(), theirs.by_age());
+    }
+
+    #[test]
+    fn all_is_told_again_no_more_than_once_in_a_while_and_no_ask_is_forgotten() {
+        let (outbox, now) = (Outbox::new(1), Instant::now());
+        let told_again = [0, 100, 200, 4_999, 5_000, 9_999, 10_000, 15_000].map(|millis| {
+            if millis < 5_000 {
+                outbox.lacks();
+            }
+            outbox.tell_again_if_lacking(now + Duration::from_millis(millis));
+            outbox.told_again()
+        });
+        assert_eq!((told_again, outbox.generation()), ([1, 1, 1, 1, 2, 2, 2, 2], 3));
     }
 
     #[test]
@@ -199,8 +239,11 @@ mod tests {
         for endpoint in 1..=4 {
             outbox.credited(endpoint, &chain, 0);
         }
+        let now = Instant::now();
+        outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (0, 1));
         outbox.retracted(5, &[1]);
+        outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (1, 2));
         let left: Vec<_> = outbox.take().blocks.into_iter().map(|it| it.endpoint).collect();
         assert_eq!(left, [2, 3, 4, 5]);

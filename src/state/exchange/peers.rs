@@ -14,6 +14,13 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 const MAX_PEERS: usize = 256;
 /// A replica is asked no more often to tell all again: it takes a while until all chains were picked once.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// No two updates of one life are so far from each other, within what is remembered: another writer, or a broken one.
+const FURTHEST_APART: u64 = 1 << 20;
+
+/// No replica has more in flight at one endpoint.
+const MAX_IN_FLIGHT: u32 = 100_000;
+/// No request has more tokens; beyond that somebody writes nonsense, and no endpoint would be picked any more.
+const MAX_TOKENS: u64 = 8_000_000;
 
 /// The others.
 #[derive(Debug, Default)]
@@ -51,7 +58,7 @@ impl Peers {
     /// Takes in the number of `update`, and its load if it is new. `touched` gets every endpoint whose sum has changed.
     pub fn admit(&mut self, update: &Update, now: Instant, mut touched: impl FnMut(&Self, u64)) -> Admission {
         let Update { replica, epoch, sequence, .. } = *update;
-        if self.by_number.len() >= MAX_PEERS && !self.by_number.contains_key(&replica) {
+        if !self.by_number.contains_key(&replica) && !self.make_room(now) {
             return Admission::Crowded;
         }
         let peer = self.by_number.entry(replica).or_insert_with(|| Peer {
@@ -63,6 +70,10 @@ impl Peers {
             is_unplaced: sequence > 1,
             asked_at: None,
         });
+        let is_another = epoch == peer.epoch && sequence.abs_diff(peer.sequence) > FURTHEST_APART;
+        if is_another {
+            (peer.sequence, peer.is_unplaced, peer.asked_at) = (sequence - 1, true, None);
+        }
         if (epoch, sequence) <= (peer.epoch, peer.sequence) {
             return Admission::Late;
         }
@@ -72,20 +83,32 @@ impl Peers {
         peer.is_unplaced |= missed > 0;
         let loads = update.loads.iter().map(|load| (load.endpoint, sent(load))).collect();
         let old = std::mem::replace(&mut peer.loads, loads);
-        for load in &update.loads {
-            touched(self, load.endpoint);
-        }
-        let listed =
-            |endpoint: &u64| self.by_number.get(&replica).is_some_and(|peer| peer.loads.contains_key(endpoint));
-        old.into_keys().filter(|endpoint| !listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
+        // Each once, however often it is listed.
+        let listed = self.by_number.get(&replica).map(|peer| &peer.loads);
+        let is_listed = |endpoint: &u64| listed.is_some_and(|loads| loads.contains_key(endpoint));
+        listed.iter().flat_map(|loads| loads.keys()).for_each(|endpoint| touched(self, *endpoint));
+        old.into_keys().filter(|endpoint| !is_listed(endpoint)).for_each(|endpoint| touched(self, endpoint));
         Admission::Fresh { missed }
+    }
+
+    /// Lets the longest silent go where there are too many; returns whether there is room for one more.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if self.by_number.len() < MAX_PEERS {
+            return true;
+        }
+        let silent = self.by_number.iter().filter(|(_, peer)| now.saturating_duration_since(peer.heard_at) >= SILENCE);
+        let longest = silent.min_by_key(|(_, peer)| peer.heard_at).map(|(number, _)| *number);
+        longest.is_some_and(|number| self.by_number.remove(&number).is_some())
     }
 
     /// Drops the load of those who are silent.
     pub fn expire(&mut self, now: Instant) {
         let silent = |peer: &Peer| now.saturating_duration_since(peer.heard_at);
         self.by_number.retain(|_, peer| silent(peer) < REMEMBERED);
-        self.by_number.values_mut().filter(|peer| silent(peer) >= SILENCE).for_each(|peer| peer.loads.clear());
+        self.by_number
+            .values_mut()
+            .filter(|peer| silent(peer) >= SILENCE)
+            .for_each(|peer| peer.loads = HashMap::default());
     }
 
     /// What all others have in flight at `endpoint`.
@@ -95,7 +118,7 @@ impl Peers {
     }
 
     /// Something that `replica` said has no place here.
-    pub fn is_unplaced(&mut self, replica: u64) {
+    pub fn note_unplaced(&mut self, replica: u64) {
         self.by_number.entry(replica).and_modify(|peer| peer.is_unplaced = true);
     }
 
@@ -120,8 +143,14 @@ impl Peers {
     }
 }
 
+/// What `load` says, as far as it can be.
 fn sent(load: &Load) -> Sent {
-    Sent { waiting_tokens: load.waiting_tokens, waiting_requests: load.waiting_requests, in_flight: load.in_flight }
+    let in_flight = load.in_flight.min(MAX_IN_FLIGHT);
+    Sent {
+        waiting_tokens: load.waiting_tokens.min(u64::from(in_flight) * MAX_TOKENS),
+        waiting_requests: load.waiting_requests.min(in_flight),
+        in_flight,
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +175,7 @@ mod tests {
         admit(&mut peers, &update(1, 1, 1, &[(7, 2), (8, 1)]), now);
         admit(&mut peers, &update(2, 1, 1, &[(7, 3)]), now + SILENCE / 2);
         assert_eq!([7, 8].map(|endpoint| peers.sum(endpoint).in_flight), [5, 1]);
-        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 4)]), now);
+        let (_, touched) = admit(&mut peers, &update(1, 1, 2, &[(9, 3), (9, 4)]), now);
         assert_eq!(touched, [7, 8, 9]);
         assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint).in_flight), [3, 0, 4]);
         peers.expire(now + SILENCE);
@@ -173,9 +202,19 @@ mod tests {
         admit(&mut peers, &update(1, 1, 3, &[]), now);
         admit(&mut peers, &update(2, 1, 10, &[]), now);
         assert_eq!(peers.unplaced(now), [1, 2], "one update did not come, and nine came before we did");
-        peers.is_unplaced(1);
+        peers.note_unplaced(1);
         assert!(peers.unplaced(now + ASK_EVERY / 2).is_empty());
         assert_eq!(peers.unplaced(now + ASK_EVERY), [1]);
+    }
+
+    #[test]
+    fn a_number_out_of_this_world_locks_nobody_out() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        let said = [(1, 5), (1, u64::MAX), (1, 6), (1, 7), (1, 7 + FURTHEST_APART), (1, 8 + 2 * FURTHEST_APART)]
+            .map(|(epoch, sequence)| admit(&mut peers, &update(1, epoch, sequence, &[(7, 1)]), now).0);
+        let fresh = |missed| Admission::Fresh { missed };
+        assert_eq!(said, [fresh(0), fresh(0), fresh(0), fresh(0), fresh(FURTHEST_APART - 1), fresh(0)]);
+        assert_eq!((peers.sum(7).in_flight, peers.unplaced(now)), (1, vec![1]), "it is asked to tell all again");
     }
 
     #[test]
@@ -186,16 +225,25 @@ mod tests {
         }
         let late = u64::MAX;
         assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now), (Admission::Crowded, vec![]));
-        peers.expire(now + REMEMBERED);
-        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), now).0, Admission::Fresh { missed: 0 });
+        let later = now + SILENCE;
+        admit(&mut peers, &update(1, 1, 2, &[(7, 1)]), later);
+        assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), later).0, Admission::Fresh { missed: 0 });
+        assert_eq!(peers.by_number.len(), MAX_PEERS);
+        let heard: Vec<_> = peers.heard(later).map(|(number, _)| number).collect();
+        assert!(heard.len() == 2 && heard.contains(&1) && heard.contains(&late), "one of the silent had to go");
     }
 
     #[test]
-    fn sums_of_anything_end_at_the_highest_number() {
+    fn no_replica_says_more_than_any_has() {
         let (mut peers, now) = (Peers::default(), Instant::now());
+        let all = Load { endpoint: 7, waiting_tokens: u64::MAX, waiting_requests: u32::MAX, in_flight: u32::MAX };
+        let some = Load { endpoint: 8, in_flight: 2, ..all };
+        let none = Load { endpoint: 9, in_flight: 0, ..all };
         for replica in [1, 2] {
-            admit(&mut peers, &update(replica, 1, 1, &[(7, u32::MAX)]), now);
+            admit(&mut peers, &Update { loads: vec![all, some, none], ..update(replica, 1, 1, &[]) }, now);
         }
-        assert_eq!(peers.sum(7).in_flight, u32::MAX);
+        let most = Sent { waiting_tokens: 1_600_000_000_000, waiting_requests: 200_000, in_flight: 200_000 };
+        let few = Sent { waiting_tokens: 32_000_000, waiting_requests: 4, in_flight: 4 };
+        assert_eq!([7, 8, 9].map(|endpoint| peers.sum(endpoint)), [most, few, Sent::default()]);
     }
 }

@@ -6,8 +6,10 @@ use crate::proto::sync::{Load, Update};
 use crate::state::PoolSnapshot;
 
 use super::outbox::{Outbox, Queue};
+use super::wire::MAX_LOADS;
 
-/// An update is made after this time even if nothing changed: three of them may be lost before a replica counts as gone.
+/// An update is made after about this time even if nothing changed. One of two may be lost before a replica counts as
+/// gone, however often it is asked for updates, as long as that is no rarer than this.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// One life of a replica, as others see it.
@@ -18,12 +20,14 @@ pub struct Teller {
     sequence: u64,
     loads: Vec<Load>,
     told_at: Option<Instant>,
+    /// When it was asked for an update last.
+    asked_at: Option<Instant>,
 }
 
 impl Teller {
     /// Tells for the replica of `outbox`, whose life began at `epoch`, in milliseconds since 1970; not 0.
     pub fn new(outbox: &Outbox, epoch: u64) -> Self {
-        Self { replica: outbox.replica(), epoch, sequence: 0, loads: Vec::new(), told_at: None }
+        Self { replica: outbox.replica(), epoch, sequence: 0, loads: Vec::new(), told_at: None, asked_at: None }
     }
 
     /// What is to be told at `now`; nothing where nothing changed and no heartbeat is due.
@@ -37,9 +41,13 @@ impl Teller {
         digest_key: u32,
         now: Instant,
     ) -> Option<Update> {
+        outbox.tell_again_if_lacking(now);
         let loads = loads(pool);
         let Queue { blocks, bindings, .. } = outbox.take();
-        let is_due = self.told_at.is_none_or(|told| now.saturating_duration_since(told) >= HEARTBEAT);
+        let since = |at| now.saturating_duration_since(at);
+        let interval = self.asked_at.replace(now).map_or(HEARTBEAT, since);
+        // The nearer of this time and the next one.
+        let is_due = self.told_at.is_none_or(|told| since(told) + interval / 2 >= HEARTBEAT);
         if !is_due && blocks.is_empty() && bindings.is_empty() && unplaced.is_empty() && loads == self.loads {
             return None;
         }
@@ -70,11 +78,12 @@ fn loads(pool: &PoolSnapshot) -> Vec<Load> {
             in_flight: sent.in_flight,
         }
     });
-    loads.filter(|load| load.in_flight > 0).collect()
+    loads.filter(|load| load.in_flight > 0).take(MAX_LOADS).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SILENCE;
     use super::*;
     use crate::model::Endpoint;
     use crate::state::{Booking, pool};
@@ -97,12 +106,30 @@ mod tests {
         assert_eq!(told(50, &[]), None);
         let booking = Booking::new(&member, 10.0, 0.0, begin);
         assert_eq!(told(100, &[]), Some((2, 1, 0, vec![])));
-        assert_eq!([told(150, &[]), told(599, &[])], [None, None]);
-        assert_eq!(told(600, &[]), Some((3, 1, 0, vec![])), "load is told whole again");
+        assert_eq!([150, 250, 350, 450, 549].map(|millis| told(millis, &[])), [const { None }; 5]);
+        assert_eq!(told(599, &[]), Some((3, 1, 0, vec![])), "load is told whole again");
         drop(booking);
         assert_eq!(told(650, &[]), Some((4, 0, 0, vec![])));
         outbox.credited(member.placement, &[1], 0);
         assert_eq!(told(700, &[]), Some((5, 0, 1, vec![])));
         assert_eq!(told(750, &[4]), Some((6, 0, 0, vec![4])));
+    }
+
+    #[test]
+    fn one_heartbeat_may_be_lost_whatever_the_interval() {
+        let (reader, _writer) = pool(Default::default());
+        let (outbox, begin) = (Outbox::new(3), Instant::now());
+        for interval in [1, 10, 50, 100, 200, 300, 333, 334, 400, 499, 500] {
+            let mut teller = Teller::new(&outbox, 9);
+            let beats: Vec<u64> = (0..10_000 / interval)
+                .map(|turn| turn * interval)
+                .filter(|at| {
+                    teller.update(&outbox, &reader.load(), vec![], 5, begin + Duration::from_millis(*at)).is_some()
+                })
+                .collect();
+            let longest = beats.windows(3).map(|beats| beats[2] - beats[0]).max().expect("three beats");
+            assert!(Duration::from_millis(longest) < SILENCE, "every {interval} ms: {longest} ms");
+            assert!(beats.len() <= 10_000 / 300, "every {interval} ms: {}", beats.len());
+        }
     }
 }

@@ -1,11 +1,18 @@
 //! The bytes of one update: `proto/homing/sync/v1/sync.proto`.
 
 use prost::Message;
+use prost::bytes::Buf;
 
 use crate::proto::sync::Update;
 
-/// No update is longer: an outbox holds half of this, and a decoder's work is bounded.
+use super::outbox::MAX_NEWS;
+
+/// No update is longer, whatever an outbox holds and however many loads there are.
 pub const MAX_BYTES: usize = 2 << 20;
+/// More endpoints than any pool has.
+pub const MAX_LOADS: usize = 1 << 14;
+/// No chain is longer where it is made.
+const MAX_HASHES: usize = 1 << 14;
 
 /// Why bytes are no update.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +41,11 @@ pub fn decode(bytes: &[u8]) -> Result<Update, Undecodable> {
     if bytes.len() > MAX_BYTES {
         return Err(Undecodable::TooLong(bytes.len()));
     }
+    // Before the rest: two bytes of a message that is empty become fifty where it is decoded.
+    let many = |number, most| messages(bytes, number) > most;
+    if many(LOADS, MAX_LOADS) || many(BLOCKS, MAX_NEWS) || many(BINDINGS, MAX_NEWS) {
+        return Err(Undecodable::Nonsense("more parts than an update has"));
+    }
     let update = Update::decode(bytes)?;
     if update.replica == 0 || update.epoch == 0 || update.sequence == 0 {
         return Err(Undecodable::Nonsense("no sender"));
@@ -41,7 +53,38 @@ pub fn decode(bytes: &[u8]) -> Result<Update, Undecodable> {
     if update.blocks.iter().any(|blocks| !blocks.retracted && (blocks.depth as usize) < blocks.hashes.len()) {
         return Err(Undecodable::Nonsense("a chain that is shorter than its end"));
     }
+    if update.blocks.iter().any(|blocks| blocks.hashes.len() > MAX_HASHES) {
+        return Err(Undecodable::Nonsense("a chain that is longer than any"));
+    }
     Ok(update)
+}
+
+/// Fields of [`Update`], as `sync.proto` numbers them.
+const LOADS: u64 = 4;
+const BLOCKS: u64 = 5;
+const BINDINGS: u64 = 6;
+
+/// How many messages `bytes` have in the field of this number. Where they are garbled it ends: decoding says so.
+fn messages(mut bytes: &[u8], number: u64) -> usize {
+    let mut count = 0;
+    while bytes.has_remaining() {
+        // A key is a varint, as a length is.
+        let Ok(key) = prost::decode_length_delimiter(&mut bytes) else { break };
+        let len = match key & 7 {
+            0 => prost::decode_length_delimiter(&mut bytes).map(|_| 0),
+            1 => Ok(8),
+            2 => prost::decode_length_delimiter(&mut bytes),
+            5 => Ok(4),
+            // Groups: nobody writes them; what is in one is counted with the rest.
+            _ => Ok(0),
+        };
+        count += usize::from(key as u64 >> 3 == number && key & 7 == 2);
+        match len {
+            Ok(len) if len <= bytes.remaining() => bytes.advance(len),
+            _ => break,
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -108,6 +151,67 @@ mod tests {
         }
     }
 
+    /// One update as `sync.proto` writes it down, by hand; `more` ends each message in it.
+    fn written(more: &[u8]) -> Vec<u8> {
+        let wide = |key: u8, number: u64| [&[key][..], &number.to_le_bytes()].concat();
+        let part = |key: u8, pieces: &[&[u8]]| {
+            let bytes = [pieces.concat(), more.to_vec()].concat();
+            [vec![key, bytes.len() as u8], bytes].concat()
+        };
+        [
+            wide(0x09, 7),
+            vec![0x10, 5, 0x18, 0xac, 0x02],
+            part(0x22, &[&wide(0x09, 21), &[0x10, 22, 0x18, 23, 0x20, 24]]),
+            part(0x2a, &[&wide(0x09, 31), &[0x10, 32], &wide(0x19, 33), &[0x22, 8], &34u64.to_le_bytes()]),
+            part(0x2a, &[&wide(0x09, 35), &[0x22, 8], &36u64.to_le_bytes(), &[0x28, 1]]),
+            part(
+                0x32,
+                &[
+                    &wide(0x09, 41),
+                    &wide(0x11, 42),
+                    &wide(0x19, 43),
+                    &[0x20, 44, 0x28, 45, 0x30, 46],
+                    &[0x3d, 47, 0, 0, 0],
+                ],
+            ),
+            part(0x32, &[&wide(0x11, 48), &[0x40, 1]]),
+            [vec![0x3a, 8], 51u64.to_le_bytes().to_vec()].concat(),
+            vec![0x45, 52, 0, 0, 0],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_first_release_and_parts_may_have_more_fields() {
+        let told = Update {
+            replica: 7,
+            epoch: 5,
+            sequence: 300,
+            loads: vec![Load { endpoint: 21, waiting_tokens: 22, waiting_requests: 23, in_flight: 24 }],
+            blocks: vec![
+                Blocks { endpoint: 31, depth: 32, parent: 33, hashes: vec![34], retracted: false },
+                Blocks { endpoint: 35, depth: 0, parent: 0, hashes: vec![36], retracted: true },
+            ],
+            bindings: vec![
+                Binding {
+                    key_high: 41,
+                    key_low: 42,
+                    endpoint: 43,
+                    prompt_bytes: 44,
+                    answer_tokens: 45,
+                    clock: 46,
+                    writer: 47,
+                    ended: false,
+                },
+                Binding { key_low: 48, ended: true, ..Binding::default() },
+            ],
+            unplaced: vec![51],
+            digest_key: 52,
+        };
+        assert_eq!(encode(&told), written(&[]));
+        assert_eq!(decode(&written(&[0xa2, 0x06, 3, b'n', b'e', b'w', 0xa8, 0x06, 9])), Ok(told));
+    }
+
     #[test]
     fn fields_of_a_newer_release_are_passed_over() {
         let known = Update { loads: vec![Load { endpoint: 1, in_flight: 2, ..Load::default() }], ..update() };
@@ -115,6 +219,47 @@ mod tests {
         // Field 100 as bytes, 101 as a number.
         bytes.extend_from_slice(&[0xa2, 0x06, 3, b'n', b'e', b'w', 0xa8, 0x06, 9]);
         assert_eq!(decode(&bytes), Ok(known));
+    }
+
+    #[test]
+    fn a_flood_of_empty_parts_is_refused_and_what_an_outbox_holds_is_not() {
+        let load =
+            Load { endpoint: u64::MAX, waiting_tokens: u64::MAX, waiting_requests: u32::MAX, in_flight: u32::MAX };
+        let chain = Blocks {
+            endpoint: u64::MAX,
+            depth: MAX_HASHES as u32,
+            parent: u64::MAX,
+            hashes: vec![1; 8],
+            retracted: true,
+        };
+        let binding = Binding {
+            key_high: u64::MAX,
+            key_low: u64::MAX,
+            endpoint: u64::MAX,
+            prompt_bytes: u32::MAX,
+            answer_tokens: u32::MAX,
+            clock: u64::MAX,
+            writer: u32::MAX,
+            ended: true,
+        };
+        let full = Update {
+            loads: vec![load; MAX_LOADS],
+            blocks: vec![chain; MAX_NEWS],
+            bindings: vec![binding; MAX_NEWS],
+            unplaced: vec![u64::MAX; 256],
+            digest_key: u32::MAX,
+            ..update()
+        };
+        let bytes = encode(&full);
+        assert!(bytes.len() <= MAX_BYTES, "{}", bytes.len());
+        assert_eq!(decode(&bytes).as_ref(), Ok(&full));
+        for (key, most) in [(0x22, MAX_LOADS), (0x2a, MAX_NEWS), (0x32, MAX_NEWS)] {
+            let parts = |count: usize| [encode(&update()), [key, 0].repeat(count)].concat();
+            assert!(decode(&parts(most)).is_ok(), "{key}");
+            assert!(matches!(decode(&parts(most + 1)), Err(Undecodable::Nonsense(_))), "{key}");
+        }
+        let long = Blocks { retracted: true, hashes: vec![1; MAX_HASHES + 1], ..Blocks::default() };
+        assert!(matches!(decode(&encode(&Update { blocks: vec![long], ..update() })), Err(Undecodable::Nonsense(_))));
     }
 
     #[test]

@@ -111,16 +111,21 @@ impl PrefixIndex {
         tell(chain, known);
     }
 
-    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere. `tell` runs as in
-    /// [`record_and_tell`](Self::record_and_tell).
-    pub fn retract(&self, lane: &Lane, chain: &[u64], tell: impl FnOnce()) {
-        let mut blocks = lane.blocks.lock();
-        for &hash in chain {
-            if blocks.remove(hash) {
-                self.remove(hash, lane.slot());
+    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere.
+    ///
+    /// A few blocks at a time, the head first, so that nobody waits for all of them. `tell` gets those few, and runs as
+    /// in [`record_and_tell`](Self::record_and_tell).
+    pub fn retract(&self, lane: &Lane, chain: &[u64], mut tell: impl FnMut(&[u64])) {
+        for few in chain.chunks(FORGOTTEN_AT_ONCE) {
+            let mut blocks = lane.blocks.lock();
+            for &hash in few {
+                if blocks.remove(hash) {
+                    self.remove(hash, lane.slot());
+                }
             }
+            tell(few);
+            MutexGuard::unlock_fair(blocks);
         }
-        tell();
     }
 
     /// Forgets as many blocks as `lane` held when this began; all and for good if its endpoint left the pool.

@@ -67,7 +67,45 @@ fn an_answer_counts_only_for_the_home_that_gave_it() {
     assert_eq!(sessions.get(key(1), start, HOUR).map(|session| session.context_tokens(4.0)), Some(60.0));
 }
 
+#[test]
+fn an_answer_under_an_earlier_stamp_than_the_table_has_changes_nothing_and_is_not_told() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    let stamp = |clock| Stamp { clock, writer: 1 };
+    sessions.bind(key(1), home(1), stamp(5), start, HOUR, 10);
+    let answered = |clock| sessions.answered(key(1), home(1).home, 50, None, stamp(clock), start);
+    assert_eq!([4, 5].map(|clock| answered(clock).is_some()), [false, true]);
+    assert!(answered(7).is_some() && answered(6).is_none(), "what was told is what is kept");
+}
+
 proptest! {
+    #[test]
+    fn who_hears_all_writers_in_whichever_order_and_twice_has_one_table(
+        writes in prop::collection::vec((0u64..4, 0u32..5, 0u32..100, 0u64..6, 0u32..3), 1..30),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+    ) {
+        // No writer has two writes of one clock.
+        let mut writes: Vec<_> = writes
+            .into_iter()
+            .map(|(id, slot, answer_tokens, clock, writer)| {
+                (key(id), Session { answer_tokens, ..home(slot) }, Stamp { clock, writer })
+            })
+            .collect();
+        writes.sort_by_key(|(_, _, stamp)| *stamp);
+        writes.dedup_by_key(|(_, _, stamp)| *stamp);
+        let start = Instant::now();
+        let [here, there] = [(); 2].map(|()| Sessions::new(start));
+        let bind = |sessions: &Sessions, &(key, session, stamp): &(SessionKey, Session, Stamp)| {
+            sessions.bind(key, session, stamp, start, HOUR, 10);
+        };
+        writes.iter().for_each(|write| bind(&here, write));
+        order.iter().for_each(|at| bind(&there, at.get(&writes)));
+        writes.iter().rev().for_each(|write| bind(&there, write));
+        for id in 0..4 {
+            prop_assert_eq!(here.get(key(id), start, HOUR), there.get(key(id), start, HOUR));
+        }
+    }
+
     #[test]
     fn never_more_than_max_and_never_another_sessions_home(
         max in 1usize..20,

@@ -18,9 +18,13 @@ pub struct Tail<'a> {
 impl PrefixIndex {
     /// Credits a chain to `lane`: its tail, and all before it, which becomes as young as if it were picked here.
     ///
-    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. What
-    /// is credited counts as told to others in this `generation`.
-    pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32) -> bool {
+    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. One of
+    /// a chain that is longer than `capacity` has its place all the same: to be told of it again would not help. What is
+    /// credited counts as told to others in this `generation`.
+    ///
+    /// `renewals` is how many blocks before the tail may still become young, and is lowered by those that do: whoever
+    /// takes in much at once bounds its work by it.
+    pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32, renewals: &mut usize) -> bool {
         let Tail { depth, parent, hashes } = tail;
         let before = depth.saturating_sub(hashes.len());
         let mut blocks = lane.blocks.lock();
@@ -28,16 +32,17 @@ impl PrefixIndex {
             return true;
         }
         if before > 0 && !blocks.holds(parent) {
-            return false;
+            return depth > capacity;
         }
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
         let above = if before > 0 { parent } else { NO_PARENT };
         self.touch(lane, &mut blocks, above, hashes, generation);
         // Bounded as any chain is: whoever writes nonsense could tell of blocks that follow each other in a circle.
         let mut next = above;
-        for _ in 0..before.min(MAX_BLOCKS) {
+        for _ in 0..before.min(MAX_BLOCKS).min(*renewals) {
             let Some(parent) = blocks.renew(next) else { break };
             next = parent;
+            *renewals -= 1;
         }
         self.trim(lane, &mut blocks, capacity);
         true
@@ -56,6 +61,11 @@ mod tests {
         depths[0]
     }
 
+    fn merge(index: &PrefixIndex, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32) -> bool {
+        let mut renewals = usize::MAX;
+        index.merge(lane, tail, capacity, generation, &mut renewals)
+    }
+
     fn tail(chain: &[u64], known: usize) -> Tail<'_> {
         let parent = if known > 0 { chain[known - 1] } else { 0 };
         Tail { depth: chain.len(), parent, hashes: &chain[known..] }
@@ -65,10 +75,10 @@ mod tests {
     fn a_tail_without_its_parent_is_ignored_and_one_with_it_is_found() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         let chain: Vec<u64> = (1..=10).collect();
-        assert!(!index.merge(&lane, tail(&chain, 4), 100, 1));
+        assert!(!merge(&index, &lane, tail(&chain, 4), 100, 1));
         assert_eq!(lane.len(), 0);
-        assert!(index.merge(&lane, tail(&chain[..4], 0), 100, 1));
-        assert!(index.merge(&lane, tail(&chain, 4), 100, 1));
+        assert!(merge(&index, &lane, tail(&chain[..4], 0), 100, 1));
+        assert!(merge(&index, &lane, tail(&chain, 4), 100, 1));
         assert_eq!(depth(&index, &chain), 10);
     }
 
@@ -78,7 +88,7 @@ mod tests {
         let [first, second, third]: [Vec<u64>; 3] = [1, 2, 3].map(|root| (0..5).map(|at| root * 100 + at).collect());
         index.record(&lane, &first, 10);
         index.record(&lane, &second, 10);
-        assert!(index.merge(&lane, tail(&first, 5), 10, 1));
+        assert!(merge(&index, &lane, tail(&first, 5), 10, 1));
         index.record(&lane, &third, 10);
         assert_eq!((depth(&index, &first), depth(&index, &second)), (5, 0));
     }
@@ -86,17 +96,44 @@ mod tests {
     #[test]
     fn blocks_in_a_circle_and_depths_out_of_this_world_end() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-        assert!(index.merge(&lane, Tail { depth: 3, parent: 0, hashes: &[1, 2, 1] }, 10, 1));
-        assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 1, hashes: &[] }, 10, 1));
-        assert!(index.merge(&lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7] }, 10, 1), "beyond the capacity");
+        assert!(merge(&index, &lane, Tail { depth: 3, parent: 0, hashes: &[1, 2, 1] }, 10, 1));
+        assert!(merge(&index, &lane, Tail { depth: usize::MAX, parent: 1, hashes: &[] }, 10, 1));
+        assert!(
+            merge(&index, &lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7] }, 10, 1),
+            "beyond the capacity"
+        );
         assert_eq!(lane.len(), 2);
+    }
+
+    #[test]
+    fn a_chain_that_is_longer_than_what_fits_here_is_not_asked_for_again_and_again() {
+        let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
+        let chain: Vec<u64> = (1..=12).collect();
+        for _ in 0..3 {
+            here.record_and_tell(&mine, &chain, 12, 1, |chain, known| {
+                assert!(merge(&there, &theirs, tail(chain, known), 10, 1), "{known} were known");
+            });
+        }
+        assert_eq!((depth(&here, &chain), depth(&there, &chain)), (12, 10));
+    }
+
+    #[test]
+    fn no_more_blocks_become_young_than_may() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let chain: Vec<u64> = (1..=10).collect();
+        let mut left = 25;
+        let placed = [0, 10, 10, 10].map(|known| index.merge(&lane, tail(&chain, known), 10, 1, &mut left));
+        assert_eq!((placed, left), ([true; 4], 0));
     }
 
     #[test]
     fn a_lane_of_an_endpoint_that_has_left_takes_nothing() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         index.forget(&lane, true);
-        assert!(index.merge(&lane, Tail { depth: 1, parent: 0, hashes: &[1] }, 10, 1), "nobody is asked for it again");
+        assert!(
+            merge(&index, &lane, Tail { depth: 1, parent: 0, hashes: &[1] }, 10, 1),
+            "nobody is asked for it again"
+        );
         assert!(lane.is_empty());
     }
 
@@ -115,11 +152,11 @@ mod tests {
                     // Others are told all again.
                     0 => generation += 1,
                     1 => {
-                        here.retract(&mine, &chain[len / 2..], || ());
-                        there.retract(&theirs, &chain[len / 2..], || ());
+                        here.retract(&mine, &chain[len / 2..], |_| ());
+                        there.retract(&theirs, &chain[len / 2..], |_| ());
                     }
                     _ => here.record_and_tell(&mine, &chain, capacity, generation, |chain, known| {
-                        assert!(there.merge(&theirs, tail(chain, known), capacity, generation));
+                        assert!(merge(&there, &theirs, tail(chain, known), capacity, generation));
                     }),
                 }
                 prop_assert_eq!(mine.by_age(), theirs.by_age());

@@ -115,3 +115,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_long_chain_is_taken_back_a_few_blocks_at_a_time_and_told_as_it_goes() {
+    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+    let chain: Vec<u64> = (1..=600).collect();
+    index.record(&lane, &chain, 1_000);
+    let mut told = Vec::new();
+    index.retract(&lane, &chain, |few| told.push(few.to_vec()));
+    assert!(told.iter().all(|few| few.len() <= FORGOTTEN_AT_ONCE) && told.concat() == chain && lane.is_empty());
+}
