@@ -78,8 +78,8 @@ impl Choices<'_> {
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
     ///
     /// Where the prompt does not show it, that is the whole context. Else it is the end of the last prompt, which
-    /// fills no block, and the last answer, as far as this prompt can contain them, and only while the home still
-    /// holds the blocks before.
+    /// fills no block, and the last answer, less what other prompts have shown of them, and only while the home still
+    /// holds the blocks before. A prompt shorter than the last one does not go on from it: it holds none of this.
     pub fn hidden_tokens(&self, depths: &[u32]) -> f64 {
         let (Some(home), Some(session)) = (self.home, self.session.entry) else { return 0.0 };
         let bytes_per_token = self.picker.estimates.bytes_per_token();
@@ -88,11 +88,12 @@ impl Choices<'_> {
         }
         let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
         let last_prompt = session.prompt_tokens(bytes_per_token);
-        if held + self.block_tokens < last_prompt.min(self.prompt_tokens) {
+        if self.prompt_tokens < last_prompt || held + self.block_tokens < last_prompt {
             return 0.0;
         }
-        let end = (last_prompt - held).clamp(0.0, self.block_tokens);
-        (end + f64::from(session.answer_tokens)).min(self.prompt_tokens - held).max(0.0)
+        let answer = f64::from(session.answer_tokens);
+        let shown_nowhere = (last_prompt + answer - held).clamp(0.0, self.block_tokens + answer);
+        shown_nowhere.min(self.prompt_tokens - held)
     }
 
     /// Whether the session has no home, and will have one where this request goes.

@@ -20,6 +20,7 @@ fn the_home_holds_the_last_answer_and_the_end_of_the_last_prompt_that_fills_no_b
         (400, 48, 8_000, 148.0, "a prompt that is no block yet"),
         (1_936, 0, 8_000, 100.0, "an answer without tokens"),
         (1_936, 48, 1_936, 100.0, "the same prompt again has no room for the answer"),
+        (1_936, 48, 1_935, 0.0, "a shorter prompt is a side request, not the next turn"),
         (1_936, 9_000, 4_000, 616.0, "what the prompt has beside the three blocks is the most"),
     ] {
         let world = world(&["r1", "r2"]);
@@ -49,7 +50,7 @@ fn what_other_prompts_have_shown_of_the_next_one_is_in_the_index_and_counts_once
         prompt_tokens: 2_000.0,
         block_tokens: 128.0,
     };
-    for (depth, hidden) in [(2, 0.0), (3, 148.0), (4, 48.0), (5, 48.0)] {
+    for (depth, hidden) in [(2, 0.0), (3, 148.0), (4, 20.0), (5, 0.0)] {
         assert_eq!(choices.hidden_tokens(&[depth]), hidden, "{depth} blocks");
     }
 }
