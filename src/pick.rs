@@ -264,7 +264,7 @@ impl Picker {
                 adapter,
                 adapter_is_new,
                 prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),
-                session_bytes: (choices.session_tokens() * self.estimates.bytes_per_token()) as u32,
+                session_prompt: choices.session_prompt(),
                 is_excerpt: choices.is_excerpt(),
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),
             },

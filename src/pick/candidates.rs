@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Affinity, PickerConfig};
 use crate::model::{Adapter, EndpointId, Reason, Request, SessionSource, Unit};
 use crate::routing::{Candidate, PickContext};
-use crate::state::{Member, PoolSnapshot};
+use crate::state::{Member, PoolSnapshot, PromptLength};
 
 use super::{KnownSession, Picker, Refusal};
 
@@ -116,9 +116,15 @@ impl Choices<'_> {
         if self.is_excerpt() && !candidate.is_home { self.context_tokens() } else { 0.0 }
     }
 
-    /// Tokens of the session's context once this request is answered, without the answer.
-    pub fn session_tokens(&self) -> f64 {
-        self.prompt_tokens + if self.is_excerpt() { self.context_tokens() } else { 0.0 }
+    /// Length of the session's context once this request is answered, without the answer.
+    pub fn session_prompt(&self) -> PromptLength {
+        match self.request.prompt.map(|prompt| prompt.unit) {
+            Some(Unit::TokenIds) => PromptLength::of_tokens(self.prompt_tokens),
+            Some(Unit::Text | Unit::Excerpt) | None => {
+                let unsaid = if self.is_excerpt() { self.context_tokens() } else { 0.0 };
+                PromptLength::of_bytes((self.prompt_tokens + unsaid) * self.picker.estimates.bytes_per_token())
+            }
+        }
     }
 
     fn context_tokens(&self) -> f64 {

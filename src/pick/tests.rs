@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::{ConfigWriter, live};
 use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource, Subset};
-use crate::state::{PoolWriter, SessionClass, pool};
+use crate::state::{PoolWriter, PromptLength, SessionClass, pool};
 use std::time::{Duration, SystemTime};
 
 mod away;

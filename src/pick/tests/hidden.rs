@@ -54,3 +54,29 @@ fn what_other_prompts_have_shown_of_the_next_one_is_in_the_index_and_counts_once
         assert_eq!(choices.hidden_tokens(&[depth]), hidden, "{depth} blocks");
     }
 }
+
+#[test]
+fn what_a_session_holds_is_counted_in_the_unit_of_its_prompts() {
+    static BYTES: [u8; 8_000] = [b'x'; 8_000];
+    // Without its body a request has no model, by which sessions are kept.
+    let text = |bytes: usize| Prompt { model: "", ..prompt(&BYTES[..bytes]) };
+    let tokens = |bytes: usize| Prompt { unit: Unit::TokenIds, ..text(bytes) };
+    // Bytes of text are learned to be 5 to a token; ids stay 4.
+    for (last, now, charged, why) in [
+        (tokens(1_936), Some(tokens(4_000)), 484.0 - 384.0 + 48.0, "token ids: 3 blocks of 128, and the answer"),
+        (text(1_936), Some(text(8_000)), 400.0 / 5.0 + 48.0, "text: 3 blocks of 512 bytes, and the answer"),
+        (tokens(1_936), None, 484.0 + 48.0, "a body that is not read: all that was counted"),
+    ] {
+        let world = world(&["r1", "r2"]);
+        let request = |prompt| Request { unread_bytes: Some(8_000), ..request(Some("s"), prompt) };
+        let mut picked = world.picker.pick(&request(Some(last)), world.now).expect("eligible");
+        picked.answered(ok(), world.now);
+        picked.completed(Usage { prompt_tokens: None, answer_tokens: 48 }, world.now);
+        for _ in 0..2_000 {
+            world.picker.estimates.counted(5_000, 1_000);
+        }
+        let picked = world.picker.pick(&request(now), world.now).expect("eligible");
+        let choice = picked.decision().choices[1].as_ref().expect("two endpoints");
+        assert!((choice.charged.session_affinity - charged).abs() < 0.01, "{why}: {}", choice.charged.session_affinity);
+    }
+}

@@ -69,7 +69,7 @@ mod tests {
 
     prop_compose! {
         fn bindings()(key_high: u64, key_low: u64, endpoint: u64, clock: u64, writer: u32, ended: bool) -> Binding {
-            Binding { key_high, key_low, endpoint, prompt_bytes: 5, answer_tokens: 6, clock, writer, ended }
+            Binding { key_high, key_low, endpoint, prompt_length: 5, answer_tokens: 6, clock, writer, ended }
         }
     }
 
