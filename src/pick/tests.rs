@@ -8,6 +8,7 @@ mod away;
 mod choices;
 mod hidden;
 mod kinship;
+mod prediction;
 mod reports;
 mod retries;
 mod rollout;
