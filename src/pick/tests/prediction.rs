@@ -1,7 +1,7 @@
 //! What an endpoint is predicted to compute, and who goes by it.
 
 use super::*;
-use crate::model::Choice;
+use crate::model::{Choice, EngineKind, EngineReport};
 
 impl World {
     /// The choices of a session's next prompt, its home first, and the picked request.
@@ -56,5 +56,32 @@ fn of_a_body_that_is_not_read_the_home_holds_the_context() {
         let again = world.picker.pick(&unread(4_800), world.now).expect("eligible");
         let home = again.decision().choices[0].clone().expect("a choice");
         assert_eq!((home.uncached_tokens, home.held_by_session, home.computed_tokens), (1_200.0, 1_048.0, 152.0));
+    }
+}
+
+#[test]
+fn an_engine_reuses_whole_blocks_of_its_own_and_computes_at_least_one_token() {
+    for (now, block, computed, why) in [
+        (8_000, None, 2_000.0 - 532.0, "an engine that does not tell"),
+        (8_000, Some(16), 2_000.0 - 528.0, "33 blocks of 16 of the 532 tokens"),
+        (8_000, Some(500), 2_000.0 - 500.0, "one of 500"),
+        (8_000, Some(1_000), 2_000.0, "none of 1,000"),
+        (1_936, Some(1), 1.0, "the same prompt again, of which all is held"),
+        (1_936, Some(4), 4.0, "and that one token is in a block of 4"),
+    ] {
+        let world = world(&["r1", "r2"]);
+        for member in world.picker.pool.load().members() {
+            let report = EngineReport {
+                engine: Some(EngineKind::Vllm),
+                block_tokens: block,
+                blocks: Some(9_999),
+                ..EngineReport::default()
+            };
+            world.picker.engine_said(member.id, Ok(&report), world.now.instant);
+        }
+        let text = [b'x'; 8_000];
+        world.turn(Some("s"), Some(&text[..1_936]), 48);
+        let (_, home, other) = world.choices_of(&request(Some("s"), Some(prompt(&text[..now]))));
+        assert_eq!((home.computed_tokens, other.computed_tokens), (computed, now as f64 / 4.0), "{why}");
     }
 }
