@@ -7,6 +7,7 @@
 mod candidates;
 mod explain;
 mod picked;
+mod prediction;
 mod reports;
 mod session;
 mod sharing;
@@ -229,26 +230,18 @@ impl Picker {
         let member = &pool.members()[candidate.member as usize];
         let reason = if fell_back { Reason::Fallback } else { choices.reason(&context, &candidate) };
         let decision = Arc::new(
-            explain::Explained {
-                pool: &pool,
-                context: &context,
-                pick: pick.as_ref(),
-                request,
-                prompt_tokens,
-                reason,
-                at: now.wall,
-            }
-            .decision(member),
+            explain::Explained { choices: &choices, context: &context, pick: pick.as_ref(), reason, now }
+                .decision(member),
         );
 
+        let computed = choices.prediction(&candidate, context.hidden_tokens, now.instant).computed;
         let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
         let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
         self.contained(|| self.credit(member, &scratch.chain, capacity));
-        self.count(request, &decision, prompt_tokens, candidate.uncached_tokens, winner.charges.sum());
+        self.count(request, &decision, prompt_tokens, computed, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let adapter_is_new = member.load.picked(adapter);
-        let own_tokens = candidate.uncached_tokens + choices.unsaid_tokens(&candidate);
-        let booking = Booking::new(member, own_tokens, candidate.waiting_tokens, now.instant);
+        let booking = Booking::new(member, computed, candidate.waiting_tokens, now.instant);
         Ok(Picked::new(
             Arc::clone(self),
             decision,
@@ -264,7 +257,7 @@ impl Picker {
                 adapter,
                 adapter_is_new,
                 prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),
-                session_bytes: (choices.session_tokens() * self.estimates.bytes_per_token()) as u32,
+                session_prompt: choices.session_prompt(),
                 is_excerpt: choices.is_excerpt(),
                 streams: request.prompt.is_some_and(|prompt| prompt.streams),
             },
@@ -339,14 +332,14 @@ impl Picker {
         list.join(",").into()
     }
 
-    fn count(&self, request: &Request<'_>, decision: &Decision, prompt_tokens: f64, uncached: f64, cost: f64) {
+    fn count(&self, request: &Request<'_>, decision: &Decision, prompt_tokens: f64, computed: f64, cost: f64) {
         let metrics = &self.metrics;
         metrics.picks.of(decision.reason).inc();
         metrics.sessions.of(request.session.source).inc();
         if request.prompt.is_some() {
             metrics.prompt_tokens.inc_by(prompt_tokens);
-            metrics.matched_tokens.inc_by((prompt_tokens - uncached).max(0.0));
-            self.estimates.picked(prompt_tokens, uncached, cost);
+            metrics.matched_tokens.inc_by((prompt_tokens - computed).max(0.0));
+            self.estimates.picked(prompt_tokens, computed, cost);
         }
     }
 

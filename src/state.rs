@@ -43,4 +43,4 @@ pub use others::Sent;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
 pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, Tail, hash_prompt};
 pub use said::LastSaid;
-pub use sessions::{Session, SessionClass, SessionDigest, Sessions};
+pub use sessions::{PromptLength, Session, SessionClass, SessionDigest, Sessions};

@@ -66,7 +66,7 @@ static UPDATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         bindings: vec![Binding {
             key_low: 3,
             endpoint: placement(1),
-            prompt_bytes: 90,
+            prompt_length: 90,
             clock: 7,
             ..Binding::default()
         }],

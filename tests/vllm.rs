@@ -80,18 +80,12 @@ fn a_plan_is_its_seeds_and_lets_no_conversation_ask_twice_in_a_row() {
 }
 
 #[test]
-fn at_home_a_prediction_is_what_neither_the_index_nor_the_session_knows() {
-    let decision = |reason: &str| {
-        let charged = |tokens: f64| json!({"sessionAffinity": tokens});
-        let choices = json!([
-            {"uncachedTokens": 300.0, "charged": charged(0.0)},
-            {"uncachedTokens": 1000.0, "charged": charged(240.0)},
-        ]);
-        let decision =
-            json!({"requestId": "q", "endpoint": "r1", "reason": reason, "promptTokens": 1000.0, "choices": choices});
-        let decision: decisions::Decision = serde_json::from_value(decision).expect("a decision");
-        HashMap::from([("q".to_owned(), decision)])
-    };
+fn a_prediction_is_what_homing_says_of_who_was_picked() {
+    let choices = json!([{"computedTokens": 60.0}, {"computedTokens": 1000.0}]);
+    let decision =
+        json!({"requestId": "q", "endpoint": "r1", "reason": "session", "promptTokens": 1000.0, "choices": choices});
+    let decision: decisions::Decision = serde_json::from_value(decision).expect("a decision");
+    let decisions = HashMap::from([("q".to_owned(), decision)]);
     let answer = Answer {
         request_id: "q".to_owned(),
         text: String::new(),
@@ -100,19 +94,11 @@ fn at_home_a_prediction_is_what_neither_the_index_nor_the_session_knows() {
         cached_tokens: 832,
     };
     let exchanges = [Exchange { turn: 1, answer }];
-    for (reason, weight, predicted) in
-        [("session", 1.0, 60.0), ("session", 2.0, 180.0), ("session", 0.0, 300.0), ("prefix", 1.0, 300.0)]
-    {
-        let joined = prediction::join(&exchanges, &decision(reason), weight).expect("it was decided");
-        let [one] = joined.as_slice() else { panic!("one request") };
-        assert_eq!(
-            (one.predicted(), one.reported(), one.off()),
-            (predicted, 188.0, predicted - 188.0),
-            "{reason} {weight}"
-        );
-        assert_eq!(one.off(), one.off_by_length() + one.off_by_held());
-    }
-    assert!(prediction::join(&exchanges, &HashMap::new(), 1.0).is_err(), "a request that Homing did not decide");
+    let joined = prediction::join(&exchanges, &decisions).expect("it was decided");
+    let [one] = joined.as_slice() else { panic!("one request") };
+    assert_eq!((one.predicted, one.reported(), one.off()), (60.0, 188.0, 60.0 - 188.0));
+    assert_eq!(one.off(), one.off_by_length() + one.off_by_held());
+    assert!(prediction::join(&exchanges, &HashMap::new()).is_err(), "a request that Homing did not decide");
 }
 
 #[test]

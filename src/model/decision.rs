@@ -56,8 +56,12 @@ pub struct Choice {
     pub endpoint: Arc<str>,
     /// The sum that was compared: all charges and the penalty, divided by the endpoint's weight.
     pub cost: f64,
-    /// Tokens of this prompt that it does not hold.
+    /// Tokens of this prompt that the index does not know there.
     pub uncached_tokens: f64,
+    /// Of these, tokens that the session's home holds all the same; 0 elsewhere.
+    pub held_by_session: f64,
+    /// Tokens that it is predicted to compute: what is booked where it is picked.
+    pub computed_tokens: f64,
     /// Tokens sent there whose first byte has not come back.
     pub waiting_tokens: f64,
     /// Requests in flight there.

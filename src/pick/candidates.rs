@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Affinity, PickerConfig};
 use crate::model::{Adapter, EndpointId, Reason, Request, SessionSource, Unit};
 use crate::routing::{Candidate, PickContext};
-use crate::state::{Member, PoolSnapshot};
+use crate::state::{Member, PoolSnapshot, PromptLength};
 
 use super::{KnownSession, Picker, Refusal};
 
@@ -78,8 +78,8 @@ impl Choices<'_> {
     /// Tokens of the session's context that only its home holds and the prefix index cannot see.
     ///
     /// Where the prompt does not show it, that is the whole context. Else it is the end of the last prompt, which
-    /// fills no block, and the last answer, as far as this prompt can contain them, and only while the home still
-    /// holds the blocks before.
+    /// fills no block, and the last answer, less what other prompts have shown of them, and only while the home still
+    /// holds the blocks before. A prompt shorter than the last one does not go on from it: it holds none of this.
     pub fn hidden_tokens(&self, depths: &[u32]) -> f64 {
         let (Some(home), Some(session)) = (self.home, self.session.entry) else { return 0.0 };
         let bytes_per_token = self.picker.estimates.bytes_per_token();
@@ -88,11 +88,12 @@ impl Choices<'_> {
         }
         let held = self.pool.get(home).map_or(0.0, |member| self.held_tokens(member, depths));
         let last_prompt = session.prompt_tokens(bytes_per_token);
-        if held + self.block_tokens < last_prompt.min(self.prompt_tokens) {
+        if self.prompt_tokens < last_prompt || held + self.block_tokens < last_prompt {
             return 0.0;
         }
-        let end = (last_prompt - held).clamp(0.0, self.block_tokens);
-        (end + f64::from(session.answer_tokens)).min(self.prompt_tokens - held).max(0.0)
+        let answer = f64::from(session.answer_tokens);
+        let shown_nowhere = (last_prompt + answer - held).clamp(0.0, self.block_tokens + answer);
+        shown_nowhere.min(self.prompt_tokens - held)
     }
 
     /// Whether the session has no home, and will have one where this request goes.
@@ -115,9 +116,15 @@ impl Choices<'_> {
         if self.is_excerpt() && !candidate.is_home { self.context_tokens() } else { 0.0 }
     }
 
-    /// Tokens of the session's context once this request is answered, without the answer.
-    pub fn session_tokens(&self) -> f64 {
-        self.prompt_tokens + if self.is_excerpt() { self.context_tokens() } else { 0.0 }
+    /// Length of the session's context once this request is answered, without the answer.
+    pub fn session_prompt(&self) -> PromptLength {
+        match self.request.prompt.map(|prompt| prompt.unit) {
+            Some(Unit::TokenIds) => PromptLength::of_tokens(self.prompt_tokens),
+            Some(Unit::Text | Unit::Excerpt) | None => {
+                let unsaid = if self.is_excerpt() { self.context_tokens() } else { 0.0 };
+                PromptLength::of_bytes((self.prompt_tokens + unsaid) * self.picker.estimates.bytes_per_token())
+            }
+        }
     }
 
     fn context_tokens(&self) -> f64 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Adapter, Decision, EndpointId, Now, SessionKey};
-use crate::state::{Booking, Member, Outcome, PoolSnapshot, Session};
+use crate::state::{Booking, Member, Outcome, PoolSnapshot, PromptLength, Session};
 
 use super::Picker;
 
@@ -41,8 +41,8 @@ pub(super) struct Facts {
     pub adapter: Option<Adapter>,
     pub adapter_is_new: bool,
     pub prompt_bytes: Option<usize>,
-    /// Bytes of the prompt for the session's memory, estimated where the body was not read.
-    pub session_bytes: u32,
+    /// Length of the prompt for the session's memory, estimated where the body was not read.
+    pub session_prompt: PromptLength,
     /// Whether the prompt was only the end of the session's context.
     pub is_excerpt: bool,
     pub streams: bool,
@@ -185,8 +185,8 @@ impl Picked {
             let answer_tokens = u32::try_from(usage.answer_tokens).unwrap_or(u32::MAX);
             // The engine knows the length of what the request did not show.
             let told = usage.prompt_tokens.filter(|_| self.facts.is_excerpt);
-            let prompt_bytes = told.map(|tokens| (tokens as f64 * estimates.bytes_per_token()) as u32);
-            self.picker.session_answered(session, self.booking.endpoint(), answer_tokens, prompt_bytes, now);
+            let prompt = told.map(|tokens| PromptLength::of_tokens(tokens as f64));
+            self.picker.session_answered(session, self.booking.endpoint(), answer_tokens, prompt, now);
         }
     }
 
@@ -248,7 +248,7 @@ impl Picked {
         if current.is_some_and(|current| current != home && is_away(current)) {
             return;
         }
-        let session = Session { home, prompt_bytes: self.facts.session_bytes, answer_tokens: 0 };
+        let session = Session { home, prompt: self.facts.session_prompt, answer_tokens: 0 };
         // Refused where another replica has written later; that does not undo what held before.
         if !picker.bind(key, session, sessions, now) {
             return;

@@ -8,7 +8,9 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use crate::config::{Affinity, PickerConfig, Sessions as SessionsConfig};
 use crate::model::{EndpointId, Now, SessionKey};
-use crate::state::{Heard, Inbox, Member, Outbox, Session, Stamp, Tables, Teller, Undecodable, decode, encode};
+use crate::state::{
+    Heard, Inbox, Member, Outbox, PromptLength, Session, Stamp, Tables, Teller, Undecodable, decode, encode,
+};
 
 use super::Picker;
 
@@ -110,11 +112,11 @@ impl Picker {
         key: SessionKey,
         home: EndpointId,
         answer_tokens: u32,
-        prompt_bytes: Option<u32>,
+        prompt: Option<PromptLength>,
         now: Now,
     ) {
         let stamp = self.stamp(now);
-        if let Some(session) = self.sessions.answered(key, home, answer_tokens, prompt_bytes, stamp, now.instant) {
+        if let Some(session) = self.sessions.answered(key, home, answer_tokens, prompt, stamp, now.instant) {
             self.tell_bound(key, session, stamp);
         }
     }

@@ -1,13 +1,14 @@
 use super::*;
 use crate::config::{ConfigWriter, live};
 use crate::model::{Endpoint, Part, Prompt, SessionHint, SessionSource, Subset};
-use crate::state::{PoolWriter, SessionClass, pool};
+use crate::state::{PoolWriter, PromptLength, SessionClass, pool};
 use std::time::{Duration, SystemTime};
 
 mod away;
 mod choices;
 mod hidden;
 mod kinship;
+mod prediction;
 mod reports;
 mod retries;
 mod rollout;

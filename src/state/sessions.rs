@@ -5,6 +5,7 @@
 //! insert does bounded work and the table never grows past its bound.
 
 mod digest;
+mod length;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -18,6 +19,7 @@ use crate::model::{EndpointId, SessionKey};
 use super::exchange::Stamp;
 
 pub use digest::{SessionClass, SessionDigest};
+pub use length::PromptLength;
 
 /// An insert into a full table looks at no more than so many entries.
 const INSPECTED_PER_INSERT: usize = 16;
@@ -34,8 +36,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Session {
     /// Where it lives.
     pub home: EndpointId,
-    /// Bytes of its last prompt: the tokens that they make are learned as time goes by.
-    pub prompt_bytes: u32,
+    /// Of its last prompt.
+    pub prompt: PromptLength,
     /// Tokens of its last answer, which the next prompt will contain and the prefix index cannot see.
     pub answer_tokens: u32,
 }
@@ -61,7 +63,7 @@ struct Entry {
 impl Session {
     /// Tokens of its last prompt.
     pub fn prompt_tokens(&self, bytes_per_token: f64) -> f64 {
-        f64::from(self.prompt_bytes) / bytes_per_token
+        self.prompt.tokens(bytes_per_token)
     }
 
     /// Tokens of its whole context.
@@ -119,13 +121,13 @@ impl Sessions {
     /// Adds the tokens of the answer that the session's home has just generated, unless a later stamp has renewed the
     /// session; returns what is known now, under this stamp.
     ///
-    /// `prompt_bytes` corrects the length of its prompt, where the engine knows better.
+    /// `prompt` corrects the length of its prompt, where the engine knows better.
     pub fn answered(
         &self,
         key: SessionKey,
         home: EndpointId,
         answer_tokens: u32,
-        prompt_bytes: Option<u32>,
+        prompt: Option<PromptLength>,
         stamp: Stamp,
         now: Instant,
     ) -> Option<Session> {
@@ -134,7 +136,7 @@ impl Sessions {
             return None;
         }
         entry.session.answer_tokens = answer_tokens;
-        entry.session.prompt_bytes = prompt_bytes.unwrap_or(entry.session.prompt_bytes);
+        entry.session.prompt = prompt.unwrap_or(entry.session.prompt);
         entry.stamp = stamp;
         entry.last_use.fetch_max(self.ticks(now), Relaxed);
         Some(entry.session)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::ensure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::chat::Asker;
@@ -47,16 +47,24 @@ pub struct Ttft {
     pub p99: f64,
 }
 
+/// What an engine says of its emptied cache.
+#[derive(Deserialize)]
+struct Emptied {
+    success: bool,
+}
+
 /// Sends `plan` to `asker`, from cold caches.
 pub async fn run(name: &'static str, replicas: &[SocketAddr], asker: &Asker, plan: &Plan) -> anyhow::Result<Arm> {
     for replica in replicas {
-        http::post(*replica, "/reset_prefix_cache").await?;
+        let said: Emptied = serde_json::from_str(&http::post(*replica, "/reset_prefix_cache").await?)?;
+        ensure!(said.success, "{name}: {replica} did not empty its cache");
     }
     let before = counters(replicas).await?;
     let began = Instant::now();
     let exchanges = drive::run(asker, plan, name).await?;
     let seconds = began.elapsed().as_secs_f64();
     ensure!(exchanges.len() == plan.order.len(), "{name}: not all were answered");
+    ensure!(exchanges[0].answer.cached_tokens == 0, "{name}: the first prompt was in a cache that was emptied");
     let engines: Vec<Counters> =
         counters(replicas).await?.into_iter().zip(before).map(|(after, before)| after - before).collect();
     let total: Counters = engines.iter().copied().sum();

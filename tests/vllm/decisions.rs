@@ -22,14 +22,7 @@ pub struct Decision {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Choice {
-    uncached_tokens: f64,
-    charged: Charges,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Charges {
-    session_affinity: f64,
+    computed_tokens: f64,
 }
 
 /// The last decisions by the request that they are of.
@@ -42,20 +35,8 @@ pub async fn by_request(admin: SocketAddr) -> anyhow::Result<HashMap<String, Dec
 // === impl Decision ===
 
 impl Decision {
-    /// Tokens of the prompt that the index does not know where the request went.
-    pub fn unindexed_tokens(&self) -> f64 {
-        self.choices.first().map_or(self.prompt_tokens, |winner| winner.uncached_tokens)
-    }
-
-    /// Of these, what the session's home is known to hold all the same, where it was picked: what the others were charged
-    /// for the session.
-    ///
-    /// `weight` is that of the scorer; where it is 0 nobody is charged, and nothing is told.
-    pub fn session_tokens(&self, weight: f64) -> f64 {
-        if self.reason != "session" || weight <= 0.0 {
-            return 0.0;
-        }
-        let charged = self.choices.iter().skip(1).map(|choice| choice.charged.session_affinity / weight);
-        charged.fold(0.0, f64::max)
+    /// Tokens that the engine which was picked is predicted to compute.
+    pub fn computed_tokens(&self) -> f64 {
+        self.choices.first().map_or(self.prompt_tokens, |winner| winner.computed_tokens)
     }
 }

@@ -8,8 +8,9 @@ The text comes with the pinned packages of this very Python, so it is the same o
 are the prose, some of vLLM's own source is the code. Beside the model are
 
 - prose.txt and code.txt, to cut prompts from
-- words.json: [[token id, word], ...], the words that are one token each. An answer of such words alone is the same
-  tokens when it comes back as history, as it is with trained models.
+- words.json: [[token id, word], ...], the words that are one token each, of as many bytes as a token of the prose has
+  on average. An answer of such words alone is the same tokens when it comes back as history, as it is with trained
+  models, and as many bytes a token as the text around it.
 """
 
 import json
@@ -68,12 +69,13 @@ def trained(texts):
     return tokenizer
 
 
-def words(tokenizer):
-    """The words with a space before them that are one token."""
+def words(tokenizer, prose):
+    """The words with a space before them that are one token, and no longer or shorter than prose's tokens are."""
+    size = round(len(prose.encode()) / len(tokenizer.encode(prose).ids))
     found = []
     for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1]):
         word = token[1:]
-        if token[0] == "\u0120" and len(word) > 3 and word.isascii() and word.isalpha() and word.islower():
+        if token[0] == "\u0120" and len(word) + 1 == size and word.isascii() and word.isalpha() and word.islower():
             assert tokenizer.encode(" " + word).ids == [number]
             found.append([number, word])
     return found
@@ -126,7 +128,7 @@ def main(folder, size):
             "model_max_length": 8192,
             "clean_up_tokenization_spaces": False,
         },
-        "words.json": words(tokenizer),
+        "words.json": words(tokenizer, found["prose"]),
     }
     for name, document in documents.items():
         (folder / name).write_text(json.dumps(document, ensure_ascii=False) + "\n")

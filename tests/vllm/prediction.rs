@@ -21,9 +21,8 @@ pub struct Predicted {
     /// The prompt, as Homing estimated and as the engine counted.
     pub estimated_prompt: f64,
     pub prompt: u64,
-    /// What the endpoint would hold of it: by the index, by the session, and by the engine's own word.
-    pub held_by_index: f64,
-    pub held_by_session: f64,
+    /// What the endpoint would compute of it by Homing, and what it had cached by its own word.
+    pub predicted: f64,
     pub cached: u64,
 }
 
@@ -56,11 +55,7 @@ pub struct Spread {
 }
 
 /// Joins exchanges with their decisions.
-pub fn join(
-    exchanges: &[Exchange],
-    decisions: &HashMap<String, Decision>,
-    session_weight: f64,
-) -> anyhow::Result<Vec<Predicted>> {
+pub fn join(exchanges: &[Exchange], decisions: &HashMap<String, Decision>) -> anyhow::Result<Vec<Predicted>> {
     let joined = exchanges.iter().enumerate().map(|(number, Exchange { turn, answer })| {
         let decision =
             decisions.get(&answer.request_id).with_context(|| format!("request {number} was not decided"))?;
@@ -71,8 +66,7 @@ pub fn join(
             reason: decision.reason.clone(),
             estimated_prompt: decision.prompt_tokens,
             prompt: answer.prompt_tokens,
-            held_by_index: decision.prompt_tokens - decision.unindexed_tokens(),
-            held_by_session: decision.session_tokens(session_weight),
+            predicted: decision.computed_tokens(),
             cached: answer.cached_tokens,
         })
     });
@@ -98,16 +92,12 @@ pub fn summaries(all: &[Predicted]) -> Vec<Summary> {
 // === impl Predicted ===
 
 impl Predicted {
-    pub fn predicted(&self) -> f64 {
-        self.estimated_prompt - self.held_by_index - self.held_by_session
-    }
-
     pub fn reported(&self) -> f64 {
         (self.prompt - self.cached) as f64
     }
 
     pub fn off(&self) -> f64 {
-        self.predicted() - self.reported()
+        self.predicted - self.reported()
     }
 
     pub fn off_by_length(&self) -> f64 {
@@ -115,7 +105,7 @@ impl Predicted {
     }
 
     pub fn off_by_held(&self) -> f64 {
-        self.cached as f64 - self.held_by_index - self.held_by_session
+        self.cached as f64 - (self.estimated_prompt - self.predicted)
     }
 
     /// Whether the engine had lost what it was taken to hold: by more than a block of the index and one of the engine.
@@ -132,7 +122,7 @@ impl Summary {
         Self {
             group,
             requests: of.len(),
-            predicted: of.iter().map(|it| it.predicted()).sum(),
+            predicted: of.iter().map(|it| it.predicted).sum(),
             reported: of.iter().map(|it| it.reported()).sum(),
             off: spread(Predicted::off),
             off_by_length: spread(Predicted::off_by_length),

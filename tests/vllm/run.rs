@@ -81,7 +81,7 @@ pub async fn run(arguments: Arguments, replicas: &mut Replicas) -> anyhow::Resul
 impl Scene<'_> {
     /// Both policies, then the burst; the claims are still to be judged.
     async fn measure(&self) -> anyhow::Result<Report> {
-        let Self { arguments, config, model, plan, replicas, ports } = self;
+        let Self { arguments, config: _, model, plan, replicas, ports } = self;
         self.warm_up().await?;
         let arm = async |listener: Listener, at| {
             let asker = Asker::new(at, model.name, ANSWER, &model.words);
@@ -91,7 +91,7 @@ impl Scene<'_> {
         let homing = arm(Listener::Homing, ports.homing).await?;
 
         let decisions = decisions::by_request(ports.admin).await?;
-        let requests = prediction::join(&homing.exchanges, &decisions, config.scorers.session_affinity.weight)?;
+        let requests = prediction::join(&homing.exchanges, &decisions)?;
         let bytes_per_token = ports.metric("homing_bytes_per_token").await?;
         let caches = self.caches(bytes_per_token).await?;
         let asker = Asker::new(replicas[0], model.name, BURST_ANSWER, &model.words);

@@ -50,7 +50,18 @@ fn one(decision: &Decision, when: &dyn Display, to: &mut impl Write) -> io::Resu
         "endpoint", "cost", "uncached", "waiting", "in flight", "session", "prefix", "queue", "adapter", "penalty"
     )?;
     choices.iter().try_for_each(|choice| {
-        let Choice { endpoint, cost, uncached_tokens, waiting_tokens, in_flight, charged, penalty } = choice;
+        // The table is as wide as it can be: `--output json` has what it leaves out.
+        let Choice {
+            endpoint,
+            cost,
+            uncached_tokens,
+            held_by_session: _,
+            computed_tokens: _,
+            waiting_tokens,
+            in_flight,
+            charged,
+            penalty,
+        } = choice;
         let Charges { session_affinity, prefix_locality, queue_depth, adapter_locality } = charged.unwrap_or_default();
         writeln!(
             to,

@@ -119,6 +119,6 @@ fn a_conversation_grows_by_what_each_request_shows_where_the_engine_does_not_tel
         world.turn_of(&request);
         let key = world.picker.digest.load().key(SessionClass::Session, "", "m", "s");
         let session = world.picker.sessions.get(key, world.now.instant, Duration::from_secs(60));
-        assert_eq!(session.expect("bound").prompt_bytes, turn * 4_000);
+        assert_eq!(session.expect("bound").prompt, PromptLength::of_bytes(f64::from(turn) * 4_000.0));
     }
 }

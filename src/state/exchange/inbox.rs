@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::model::{Now, SessionKey};
 use crate::proto::sync::{Binding, Blocks, Update};
 use crate::state::prefix::Tail;
-use crate::state::{Member, PoolSnapshot, PrefixIndex, Session, Sessions};
+use crate::state::{Member, PoolSnapshot, PrefixIndex, PromptLength, Session, Sessions};
 
 use super::clock::{Stamp, is_believed};
 use super::outbox::Outbox;
@@ -139,7 +139,7 @@ impl Tables<'_> {
     }
 
     fn take_binding(&self, binding: &Binding, now: Now) {
-        let Binding { key_high, key_low, endpoint, prompt_bytes, answer_tokens, clock, writer, ended } = *binding;
+        let Binding { key_high, key_low, endpoint, prompt_length, answer_tokens, clock, writer, ended } = *binding;
         let Some(sessions) = self.sessions else { return };
         let stamp = Stamp { clock, writer };
         if !self.outbox.sees(stamp, now.wall) {
@@ -149,7 +149,8 @@ impl Tables<'_> {
         if ended {
             sessions.end(key, stamp);
         } else if let Some(member) = self.pool.placed(endpoint) {
-            let session = Session { home: member.id, prompt_bytes, answer_tokens };
+            let prompt = PromptLength::from_wire(prompt_length);
+            let session = Session { home: member.id, prompt, answer_tokens };
             sessions.bind(key, session, stamp, now.instant, self.idle_timeout, self.max_sessions);
         }
     }

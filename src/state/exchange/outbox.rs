@@ -127,8 +127,8 @@ impl Outbox {
 
     /// The session lives at the endpoint of this placement.
     pub fn bound(&self, key: SessionKey, endpoint: u64, session: Session, stamp: Stamp) {
-        let Session { home: _, prompt_bytes, answer_tokens } = session;
-        self.push_binding(Binding { endpoint, prompt_bytes, answer_tokens, ..binding(key, stamp) });
+        let Session { home: _, prompt, answer_tokens } = session;
+        self.push_binding(Binding { endpoint, prompt_length: prompt.to_wire(), answer_tokens, ..binding(key, stamp) });
     }
 
     /// The session has ended.

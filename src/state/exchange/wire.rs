@@ -112,7 +112,7 @@ mod tests {
 
     prop_compose! {
         fn bindings()(key_high: u64, key_low: u64, endpoint: u64, clock: u64, writer: u32, ended: bool) -> Binding {
-            Binding { key_high, key_low, endpoint, prompt_bytes: 5, answer_tokens: 6, clock, writer, ended }
+            Binding { key_high, key_low, endpoint, prompt_length: 5, answer_tokens: 6, clock, writer, ended }
         }
     }
 
@@ -197,7 +197,7 @@ mod tests {
                     key_high: 41,
                     key_low: 42,
                     endpoint: 43,
-                    prompt_bytes: 44,
+                    prompt_length: 44,
                     answer_tokens: 45,
                     clock: 46,
                     writer: 47,
@@ -236,7 +236,7 @@ mod tests {
             key_high: u64::MAX,
             key_low: u64::MAX,
             endpoint: u64::MAX,
-            prompt_bytes: u32::MAX,
+            prompt_length: u32::MAX,
             answer_tokens: u32::MAX,
             clock: u64::MAX,
             writer: u32::MAX,

@@ -21,6 +21,8 @@ pub struct Lane {
     slot: u32,
     /// Tokens of the engine's KV cache; 0 until it says.
     cache_tokens: AtomicU64,
+    /// Tokens of one block of that cache; 0 until it says.
+    block_tokens: AtomicU64,
     /// Start of the engine's process in unix milliseconds; 0 until it says.
     process_start: AtomicU64,
     pub(super) blocks: Mutex<Blocks>,
@@ -71,7 +73,13 @@ impl Lane {
             oldest: NIL,
             closed: false,
         };
-        Self { slot, cache_tokens: AtomicU64::new(0), process_start: AtomicU64::new(0), blocks: Mutex::new(blocks) }
+        Self {
+            slot,
+            cache_tokens: AtomicU64::new(0),
+            block_tokens: AtomicU64::new(0),
+            process_start: AtomicU64::new(0),
+            blocks: Mutex::new(blocks),
+        }
     }
 
     /// The slot that stands for it in sets of holders.
@@ -84,6 +92,9 @@ impl Lane {
         if let Some(tokens) = report.cache_tokens() {
             self.cache_tokens.store(tokens, Relaxed);
         }
+        if let Some(tokens) = report.block_tokens {
+            self.block_tokens.store(tokens, Relaxed);
+        }
         let Some(start) = report.process_start.filter(|start| *start > 0.0) else { return false };
         let start = (start * 1000.0) as u64;
         let before = self.process_start.swap(start, Relaxed);
@@ -95,6 +106,11 @@ impl Lane {
         let told = self.cache_tokens.load(Relaxed);
         let tokens = if told > 0 { told } else { config.default_cache_tokens };
         ((tokens as f64 * bytes_per_token / config.block_bytes as f64) as usize).clamp(1, MAX_BLOCKS)
+    }
+
+    /// Tokens of one block of the engine's cache, if it says.
+    pub fn engine_block_tokens(&self) -> Option<u64> {
+        Some(self.block_tokens.load(Relaxed)).filter(|tokens| *tokens > 0)
     }
 
     /// Blocks held now.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn home(slot: u32) -> Session {
-    Session { home: EndpointId { slot, generation: 1 }, prompt_bytes: 40, answer_tokens: 0 }
+    Session { home: EndpointId { slot, generation: 1 }, prompt: PromptLength::of_bytes(40.0), answer_tokens: 0 }
 }
 
 fn key(id: u64) -> SessionKey {

@@ -40,11 +40,23 @@ impl From<&model::Decision> for Decision {
 
 impl From<&model::Choice> for Choice {
     fn from(choice: &model::Choice) -> Self {
-        let model::Choice { endpoint, cost, uncached_tokens, waiting_tokens, in_flight, charged, penalty } = choice;
+        let model::Choice {
+            endpoint,
+            cost,
+            uncached_tokens,
+            held_by_session,
+            computed_tokens,
+            waiting_tokens,
+            in_flight,
+            charged,
+            penalty,
+        } = choice;
         Self {
             endpoint: endpoint.to_string(),
             cost: *cost,
             uncached_tokens: *uncached_tokens,
+            held_by_session: *held_by_session,
+            computed_tokens: *computed_tokens,
             waiting_tokens: *waiting_tokens,
             in_flight: *in_flight,
             charged: Some(charged.into()),

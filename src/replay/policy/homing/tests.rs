@@ -35,7 +35,9 @@ fn the_body_is_read_where_it_can_change_the_pick_and_only_there() {
             let engine = pick(&mut homing, &arrival, 0.0).expect("a pick");
             let request = Request { number: arrival.number, arrived: 0.0, input_tokens: 4_000, output_tokens: 5 };
             let booked = homing.pool.load().members()[engine].load.booked_tokens();
-            assert!((3_900..=4_100).contains(&booked), "{booked}: an unread prompt is charged as well");
+            // The second, unread, is as long as the context that its session's home holds.
+            let charged = if arrival.number == 0 || read == 8_000.0 { 3_900..=4_100 } else { 0..=100 };
+            assert!(charged.contains(&booked), "{booked}: an unread prompt is charged as well");
             homing.accepted(&request, engine, 0.0);
             homing.first_token(&request, engine, 1.0);
             homing.finished(&request, engine, 2.0);

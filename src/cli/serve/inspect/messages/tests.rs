@@ -9,6 +9,8 @@ fn choice(endpoint: &str) -> model::Choice {
         endpoint: endpoint.into(),
         cost: 1.25,
         uncached_tokens: 2.5,
+        held_by_session: 1.5,
+        computed_tokens: 1.0,
         waiting_tokens: 3.0,
         in_flight: 4,
         charged: Charged { session_affinity: 5.0, prefix_locality: 6.0, queue_depth: 7.0, adapter_locality: 8.0 },
