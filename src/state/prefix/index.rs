@@ -2,30 +2,25 @@
 
 mod merge;
 
-use std::collections::HashMap;
-
-use parking_lot::{MutexGuard, RwLock};
+use parking_lot::MutexGuard;
 
 pub use merge::Tail;
 
-use super::holders::{Holders, slots, words_for};
 use super::lane::{Blocks, Lane, NO_PARENT};
+use super::table::Table;
+use super::table::slots::{slots, words_for};
 
-/// A lock covers one block's entry for as long as it takes to copy a set of slots.
-const SHARDS: usize = 64;
 /// Bytes of one (block, endpoint) pair: an entry of the index and a node and an entry of the lane, with
 /// the slack of their tables. An estimate for the gauge, not an accounting.
-const BYTES_PER_BLOCK: usize = 96;
+const BYTES_PER_BLOCK: usize = 72;
 
 /// Blocks that are forgotten in one go, some ten microseconds.
 const FORGOTTEN_AT_ONCE: usize = 256;
 
-type Shard = HashMap<u64, Holders, ahash::RandomState>;
-
 /// Which endpoints hold which blocks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PrefixIndex {
-    shards: Box<[RwLock<Shard>]>,
+    table: Table,
 }
 
 /// Room for lookups, kept between them.
@@ -33,12 +28,6 @@ pub struct PrefixIndex {
 pub struct Scratch {
     holding: Vec<u64>,
     probed: Vec<u64>,
-}
-
-impl Default for PrefixIndex {
-    fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
-    }
 }
 
 impl PrefixIndex {
@@ -120,7 +109,7 @@ impl PrefixIndex {
             let mut blocks = lane.blocks.lock();
             for &hash in few {
                 if blocks.remove(hash) {
-                    self.remove(hash, lane.slot());
+                    self.table.remove(hash, lane.slot());
                 }
             }
             tell(few);
@@ -138,7 +127,7 @@ impl PrefixIndex {
             let mut blocks = lane.blocks.lock();
             for _ in 0..few {
                 let Some(hash) = blocks.evict() else { return };
-                self.remove(hash, lane.slot());
+                self.table.remove(hash, lane.slot());
             }
             left -= few;
             MutexGuard::unlock_fair(blocks);
@@ -152,10 +141,7 @@ impl PrefixIndex {
 
     /// Writes who of `holding` holds `hash` into `probed`; returns whether that is all of them.
     fn still_hold(&self, hash: u64, holding: &[u64], probed: &mut [u64]) -> bool {
-        match self.shard(hash).read().get(&hash) {
-            Some(holders) => holders.write(probed),
-            None => probed.fill(0),
-        }
+        self.table.write(hash, probed);
         let mut same = true;
         for (probed, holding) in probed.iter_mut().zip(holding) {
             *probed &= holding;
@@ -171,7 +157,7 @@ impl PrefixIndex {
             let parent = if place > 0 { chain[place - 1] } else { parent };
             let touched = blocks.touch(hash, parent, generation);
             if touched.is_new {
-                self.insert(hash, lane.slot());
+                self.table.insert(hash, lane.slot());
             }
             if !touched.was_told {
                 known = place;
@@ -184,25 +170,8 @@ impl PrefixIndex {
     fn trim(&self, lane: &Lane, blocks: &mut Blocks, capacity: usize) {
         while blocks.len() > capacity {
             let Some(hash) = blocks.evict() else { break };
-            self.remove(hash, lane.slot());
+            self.table.remove(hash, lane.slot());
         }
-    }
-
-    fn insert(&self, hash: u64, slot: u32) {
-        self.shard(hash).write().entry(hash).and_modify(|holders| holders.insert(slot)).or_insert(Holders::One(slot));
-    }
-
-    fn remove(&self, hash: u64, slot: u32) {
-        let mut shard = self.shard(hash).write();
-        if let Some(holders) = shard.get_mut(&hash)
-            && !holders.remove(slot)
-        {
-            shard.remove(&hash);
-        }
-    }
-
-    fn shard(&self, hash: u64) -> &RwLock<Shard> {
-        &self.shards[hash as usize % SHARDS]
     }
 }
 
