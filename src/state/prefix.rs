@@ -6,8 +6,8 @@
 //!   Lane         one endpoint's blocks by age, up to its capacity      written after picks
 //! ```
 //!
-//! Holding a block implies holding its ancestors: a chain is touched from its tail to its head, so that
-//! tails age before heads, and a lookup needs few blocks, not all.
+//! Holding a block implies holding its ancestors: a chain is touched from its tail to its head, so that tails age before
+//! heads, and what is taken back takes all behind it along. So a lookup needs few blocks, not all.
 
 mod chain;
 mod index;

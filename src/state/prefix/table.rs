@@ -3,10 +3,11 @@
 //! A page has some ten blocks, and the table grows by splitting one page in two ([`pages`]). So whoever reads waits
 //! for a writer's work on one page and for nothing else, however big the table is.
 
-mod cells;
+pub mod cells;
 mod holders;
 mod page;
-mod pages;
+pub mod pages;
+pub mod places;
 mod sets;
 pub mod slots;
 pub mod steps;
@@ -88,7 +89,6 @@ impl Table {
     }
 
     /// Whether `slot` holds the block.
-    #[cfg(test)]
     pub fn holds(&self, hash: u64, slot: u32) -> bool {
         self.read(hash, |page| page.holds(hash, slot))
     }

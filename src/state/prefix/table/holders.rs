@@ -107,7 +107,6 @@ impl Holders {
     }
 
     /// Whether `slot` is one of them.
-    #[cfg(test)]
     pub fn contains(self, slot: u32, sets: &Sets) -> bool {
         match self.place() {
             Some(place) => sets.contains(place, slot),

@@ -65,7 +65,6 @@ impl Page {
     }
 
     /// Whether `slot` holds `hash`.
-    #[cfg(test)]
     pub fn holds(&self, hash: u64, slot: u32) -> bool {
         self.cells.get(hash).is_some_and(|value| Holders(value).contains(slot, &self.sets))
     }
