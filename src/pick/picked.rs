@@ -228,7 +228,7 @@ impl Picked {
     fn take_back(&mut self, pool: &PoolSnapshot) {
         let adapter = self.facts.adapter.filter(|_| std::mem::take(&mut self.facts.adapter_is_new));
         let Some(member) = pool.get(self.booking.endpoint()) else { return };
-        self.picker.retract(member, &self.facts.chain[self.facts.matched..]);
+        self.picker.retract(member, &self.facts.chain, self.facts.matched);
         adapter.into_iter().for_each(|adapter| member.load.adapters().remove(adapter));
     }
 

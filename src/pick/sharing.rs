@@ -89,9 +89,9 @@ impl Picker {
         }
     }
 
-    /// Takes `blocks` back from an endpoint.
-    pub(super) fn retract(&self, member: &Member, blocks: &[u64]) {
-        self.index.retract(&member.lane, blocks, |few| {
+    /// Takes `chain` from its block `known` on back from an endpoint.
+    pub(super) fn retract(&self, member: &Member, chain: &[u64], known: usize) {
+        self.index.retract(&member.lane, chain, known, |few| {
             self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, few));
         });
     }

@@ -2,17 +2,17 @@
 //!
 //! ```text
 //!   prompt --hash_prompt--> Chain (one hash a block, each over all before it)
-//!   PrefixIndex  shards: block hash -> Holders (a set of slots)      read by picks
-//!   Lane         one endpoint's blocks by age, up to its capacity    written after picks
+//!   PrefixIndex  table: block hash -> who holds it, a set of slots     read by picks
+//!   Lane         one endpoint's blocks by age, up to its capacity      written after picks
 //! ```
 //!
-//! Holding a block implies holding its ancestors: a chain is touched from its tail to its head, so that
-//! tails age before heads, and a lookup needs few blocks, not all.
+//! Holding a block implies holding its ancestors: a chain is touched from its tail to its head, so that tails age before
+//! heads, and what is taken back takes all behind it along. So a lookup needs few blocks, not all.
 
 mod chain;
-mod holders;
 mod index;
 mod lane;
+mod table;
 
 pub use chain::{Chain, hash_prompt};
 pub use index::{PrefixIndex, Scratch as PrefixScratch, Tail};

@@ -131,7 +131,7 @@ impl Tables<'_> {
     fn take_blocks(&self, blocks: &Blocks, renewals: &mut usize) -> bool {
         let Some(member) = self.pool.placed(blocks.endpoint) else { return true };
         if blocks.retracted {
-            self.index.retract(&member.lane, &blocks.hashes, |_| ());
+            self.index.retract(&member.lane, &blocks.hashes, 0, |_| ());
             return true;
         }
         let tail = Tail { depth: blocks.depth as usize, parent: blocks.parent, hashes: &blocks.hashes };

@@ -2,30 +2,25 @@
 
 mod merge;
 
-use std::collections::HashMap;
-
-use parking_lot::{MutexGuard, RwLock};
+use parking_lot::MutexGuard;
 
 pub use merge::Tail;
 
-use super::holders::{Holders, slots, words_for};
-use super::lane::{Blocks, Lane, NO_PARENT};
+use super::lane::{Lane, NIL, Runs};
+use super::table::Table;
+use super::table::slots::{slots, words_for};
 
-/// A lock covers one block's entry for as long as it takes to copy a set of slots.
-const SHARDS: usize = 64;
-/// Bytes of one (block, endpoint) pair: an entry of the index and a node and an entry of the lane, with
-/// the slack of their tables. An estimate for the gauge, not an accounting.
-const BYTES_PER_BLOCK: usize = 96;
+/// Bytes of one (block, endpoint) pair where nothing is shared: 17 of the table, 8 of the hash in the lane, and the run's
+/// own (tests/memory.rs measures them). An estimate for the gauge, not an accounting.
+const BYTES_PER_BLOCK: usize = 28;
 
 /// Blocks that are forgotten in one go, some ten microseconds.
 const FORGOTTEN_AT_ONCE: usize = 256;
 
-type Shard = HashMap<u64, Holders, ahash::RandomState>;
-
 /// Which endpoints hold which blocks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PrefixIndex {
-    shards: Box<[RwLock<Shard>]>,
+    table: Table,
 }
 
 /// Room for lookups, kept between them.
@@ -33,12 +28,6 @@ pub struct PrefixIndex {
 pub struct Scratch {
     holding: Vec<u64>,
     probed: Vec<u64>,
-}
-
-impl Default for PrefixIndex {
-    fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
-    }
 }
 
 impl PrefixIndex {
@@ -82,9 +71,7 @@ impl PrefixIndex {
         settle(holding, held, depths);
     }
 
-    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks.
-    ///
-    /// Touches from tail to head, so that a tail is always older than its head.
+    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks; a tail is always older than its head.
     pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) {
         self.record_and_tell(lane, chain, capacity, 0, |_, _| ());
     }
@@ -102,29 +89,37 @@ impl PrefixIndex {
         tell: impl FnOnce(&[u64], usize),
     ) {
         let chain = &chain[..chain.len().min(capacity)];
-        let mut blocks = lane.blocks.lock();
-        if blocks.is_closed() {
+        let mut runs = lane.runs.lock();
+        if runs.is_closed() {
             return;
         }
-        let known = self.touch(lane, &mut blocks, NO_PARENT, chain, generation);
-        self.trim(lane, &mut blocks, capacity);
+        let known = self.touch(lane, &mut runs, NIL, chain, generation, &mut 0);
+        self.trim(lane, &mut runs, capacity);
         tell(chain, known);
     }
 
-    /// Takes `chain` back from `lane`: the request failed there, or went elsewhere.
+    /// Takes `chain` from its block `known` on back from `lane`, and all that was credited behind it: the request failed
+    /// there, or went elsewhere. The chain may begin anywhere, but is found sooner from its head.
     ///
-    /// A few blocks at a time, the head first, so that nobody waits for all of them. `tell` gets those few, and runs as
-    /// in [`record_and_tell`](Self::record_and_tell).
-    pub fn retract(&self, lane: &Lane, chain: &[u64], mut tell: impl FnMut(&[u64])) {
-        for few in chain.chunks(FORGOTTEN_AT_ONCE) {
-            let mut blocks = lane.blocks.lock();
-            for &hash in few {
-                if blocks.remove(hash) {
-                    self.remove(hash, lane.slot());
+    /// A few blocks at a time, the tail first, so that nobody waits for all of them. `tell` gets those few of the chain,
+    /// and runs as in [`record_and_tell`](Self::record_and_tell).
+    pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, mut tell: impl FnMut(&[u64])) {
+        let mut end = chain.len();
+        while end > known {
+            let from = known.max(end.saturating_sub(FORGOTTEN_AT_ONCE));
+            let mut runs = lane.runs.lock();
+            let is_held = self.table.holds(chain[from], lane.slot());
+            let is_done = match is_held.then(|| runs.find(chain, from)).flatten() {
+                Some((run, place)) => {
+                    runs.cut(run, place, FORGOTTEN_AT_ONCE, |hash| self.table.remove(hash, lane.slot()))
                 }
+                None => true,
+            };
+            if is_done {
+                tell(&chain[from..end]);
+                end = from;
             }
-            tell(few);
-            MutexGuard::unlock_fair(blocks);
+            MutexGuard::unlock_fair(runs);
         }
     }
 
@@ -132,16 +127,16 @@ impl PrefixIndex {
     ///
     /// The oldest go first, a few at a time: a pick that notes its blocks meanwhile waits only for those few.
     pub fn forget(&self, lane: &Lane, close: bool) {
-        let mut left = lane.blocks.lock().closing(close).len();
+        let mut left = lane.runs.lock().closing(close).len();
         while left > 0 {
             let few = left.min(FORGOTTEN_AT_ONCE);
-            let mut blocks = lane.blocks.lock();
+            let mut runs = lane.runs.lock();
             for _ in 0..few {
-                let Some(hash) = blocks.evict() else { return };
-                self.remove(hash, lane.slot());
+                let Some(hash) = runs.evict() else { return };
+                self.table.remove(hash, lane.slot());
             }
             left -= few;
-            MutexGuard::unlock_fair(blocks);
+            MutexGuard::unlock_fair(runs);
         }
     }
 
@@ -152,10 +147,7 @@ impl PrefixIndex {
 
     /// Writes who of `holding` holds `hash` into `probed`; returns whether that is all of them.
     fn still_hold(&self, hash: u64, holding: &[u64], probed: &mut [u64]) -> bool {
-        match self.shard(hash).read().get(&hash) {
-            Some(holders) => holders.write(probed),
-            None => probed.fill(0),
-        }
+        self.table.write(hash, probed);
         let mut same = true;
         for (probed, holding) in probed.iter_mut().zip(holding) {
             *probed &= holding;
@@ -164,45 +156,25 @@ impl PrefixIndex {
         same
     }
 
-    /// Touches `chain`, which follows `parent`, from tail to head; returns how many from its head on others were told of.
-    fn touch(&self, lane: &Lane, blocks: &mut Blocks, parent: u64, chain: &[u64], generation: u32) -> usize {
-        let mut known = chain.len();
-        for (place, &hash) in chain.iter().enumerate().rev() {
-            let parent = if place > 0 { chain[place - 1] } else { parent };
-            let touched = blocks.touch(hash, parent, generation);
-            if touched.is_new {
-                self.insert(hash, lane.slot());
-            }
-            if !touched.was_told {
-                known = place;
-            }
-        }
-        known
+    /// Makes `chain`, which follows the run `above`, the newest; returns how many from its first on others were told of.
+    fn touch(
+        &self,
+        lane: &Lane,
+        runs: &mut Runs,
+        above: u32,
+        chain: &[u64],
+        generation: u32,
+        renewals: &mut usize,
+    ) -> usize {
+        runs.touch(above, chain, generation, renewals, |hash| self.table.insert(hash, lane.slot()))
     }
 
     /// Lets the oldest go until no more than `capacity` are left.
-    fn trim(&self, lane: &Lane, blocks: &mut Blocks, capacity: usize) {
-        while blocks.len() > capacity {
-            let Some(hash) = blocks.evict() else { break };
-            self.remove(hash, lane.slot());
+    fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize) {
+        while runs.len() > capacity {
+            let Some(hash) = runs.evict() else { break };
+            self.table.remove(hash, lane.slot());
         }
-    }
-
-    fn insert(&self, hash: u64, slot: u32) {
-        self.shard(hash).write().entry(hash).and_modify(|holders| holders.insert(slot)).or_insert(Holders::One(slot));
-    }
-
-    fn remove(&self, hash: u64, slot: u32) {
-        let mut shard = self.shard(hash).write();
-        if let Some(holders) = shard.get_mut(&hash)
-            && !holders.remove(slot)
-        {
-            shard.remove(&hash);
-        }
-    }
-
-    fn shard(&self, hash: u64) -> &RwLock<Shard> {
-        &self.shards[hash as usize % SHARDS]
     }
 }
 

@@ -1,7 +1,6 @@
 //! What others credited to an endpoint, taken in as if it had been picked here.
 
-use super::super::chain::MAX_BLOCKS;
-use super::super::lane::{Lane, NO_PARENT};
+use super::super::lane::{Lane, NIL, Runs};
 use super::PrefixIndex;
 
 /// One chain of blocks, of which only the end is spelt out.
@@ -27,25 +26,29 @@ impl PrefixIndex {
     pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32, renewals: &mut usize) -> bool {
         let Tail { depth, parent, hashes } = tail;
         let before = depth.saturating_sub(hashes.len());
-        let mut blocks = lane.blocks.lock();
-        if blocks.is_closed() {
+        let mut runs = lane.runs.lock();
+        if runs.is_closed() {
             return true;
         }
-        if before > 0 && !blocks.holds(parent) {
-            return depth > capacity;
-        }
+        let above = if before > 0 {
+            let Some(above) = self.end_at(lane, &mut runs, parent) else { return depth > capacity };
+            above
+        } else {
+            NIL
+        };
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
-        let above = if before > 0 { parent } else { NO_PARENT };
-        self.touch(lane, &mut blocks, above, hashes, generation);
-        // Bounded as any chain is: whoever writes nonsense could tell of blocks that follow each other in a circle.
-        let mut next = above;
-        for _ in 0..before.min(MAX_BLOCKS).min(*renewals) {
-            let Some(parent) = blocks.renew(next) else { break };
-            next = parent;
-            *renewals -= 1;
-        }
-        self.trim(lane, &mut blocks, capacity);
+        self.touch(lane, &mut runs, above, hashes, generation, renewals);
+        self.trim(lane, &mut runs, capacity);
         true
+    }
+
+    /// The run that ends with this block, if it is held and found: it is made to, where it goes on.
+    fn end_at(&self, lane: &Lane, runs: &mut Runs, hash: u64) -> Option<u32> {
+        if !self.table.holds(hash, lane.slot()) {
+            return None;
+        }
+        let (run, place) = runs.find_one(hash)?;
+        Some(runs.end_at(run, place))
     }
 }
 
@@ -127,6 +130,20 @@ mod tests {
     }
 
     #[test]
+    fn what_branches_off_from_a_block_that_is_not_found_soon_is_placed_when_the_whole_chain_is_told() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let first: Vec<u64> = (1..=20).collect();
+        let second = [&first[..10], &[70, 71]].concat();
+        assert!(merge(&index, &lane, tail(&first, 0), 1 << 20, 1));
+        (1..=200).for_each(|root| index.record(&lane, &Vec::from_iter(root * 1000..root * 1000 + 500), 1 << 20));
+        assert!(!merge(&index, &lane, tail(&second, 10), 1 << 20, 1), "100,000 newer blocks are not looked through");
+        assert!(merge(&index, &lane, tail(&second, 0), 1 << 20, 1));
+        assert!(merge(&index, &lane, tail(&[&second[..], &[72]].concat(), 12), 1 << 20, 1));
+        assert!(lane.check());
+        assert_eq!((depth(&index, &first), depth(&index, &second)), (20, 12));
+    }
+
+    #[test]
     fn a_lane_of_an_endpoint_that_has_left_takes_nothing() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         index.forget(&lane, true);
@@ -152,14 +169,43 @@ mod tests {
                     // Others are told all again.
                     0 => generation += 1,
                     1 => {
-                        here.retract(&mine, &chain[len / 2..], |_| ());
-                        there.retract(&theirs, &chain[len / 2..], |_| ());
+                        here.retract(&mine, &chain, len / 2, |_| ());
+                        there.retract(&theirs, &chain[len / 2..], 0, |_| ());
                     }
                     _ => here.record_and_tell(&mine, &chain, capacity, generation, |chain, known| {
                         assert!(merge(&there, &theirs, tail(chain, known), capacity, generation));
                     }),
                 }
                 prop_assert_eq!(mine.by_age(), theirs.by_age());
+                prop_assert!(mine.check() && theirs.check());
+            }
+        }
+
+        #[test]
+        fn whatever_others_tell_in_whichever_order_nothing_is_found_behind_a_hole(
+            capacity in 1usize..60,
+            news in prop::collection::vec((0u64..3, 0u64..3, 0usize..30, 0usize..30, 0usize..20, 0u8..6), 1..60),
+        ) {
+            let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+            for (root, branch, len, known, mut renewals, action) in news {
+                let chain: Vec<u64> =
+                    (1..=len as u64).map(|at| root * 1000 + at + if at > 10 { branch * 100 } else { 0 }).collect();
+                let known = known.min(len);
+                match action {
+                    0 => index.retract(&lane, &chain[known..], 0, |_| ()),
+                    1 => index.record(&lane, &chain, capacity),
+                    _ => {
+                        let held = known == 0 || lane.by_age().contains(&chain[known - 1]);
+                        let is_placed = index.merge(&lane, tail(&chain, known), capacity, 1, &mut renewals);
+                        prop_assert_eq!(is_placed, held || len > capacity);
+                    }
+                }
+                lane.check();
+                let held = lane.by_age();
+                prop_assert!(held.len() <= capacity);
+                let contiguous = chain.iter().take_while(|hash| held.contains(hash)).count();
+                let any = chain.iter().filter(|hash| held.contains(hash)).count();
+                prop_assert_eq!((depth(&index, &chain) as usize, any), (contiguous, contiguous));
             }
         }
     }
