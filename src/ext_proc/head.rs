@@ -1,12 +1,11 @@
 //! What matters of a message's headers, read in one pass.
 
-use envoy_types::pb::envoy::config::core::v3::HeaderValue;
-
 use crate::config::Sessions;
 use crate::pick::Origin;
+use crate::proto::envoy::HeaderValue;
 
 use super::api::Api;
-use super::header::{value, visible};
+use super::header::{name, value, visible};
 use super::identity::Identity;
 
 /// The destination that the gateway obeys; a client's own is overwritten, never believed.
@@ -78,7 +77,7 @@ impl RequestHead {
         let mut id = None;
         for header in headers {
             let value = value(header);
-            match header.key.as_str() {
+            match name(header) {
                 ":path" => api = Api::of(value),
                 "content-type" => content_type = value,
                 "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
@@ -112,7 +111,7 @@ impl ResponseHead {
         let mut head = Self { is_plain: true, ..Self::default() };
         for header in headers {
             let value = value(header);
-            match header.key.as_str() {
+            match name(header) {
                 ":status" => {
                     head.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 }
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     fn header(key: &str, raw: &str) -> HeaderValue {
-        HeaderValue { key: key.into(), raw_value: raw.into(), ..HeaderValue::default() }
+        HeaderValue { key: key.to_owned().into(), raw_value: raw.to_owned().into(), ..HeaderValue::default() }
     }
 
     fn api(headers: &[(&str, &str)]) -> Option<Api> {
@@ -180,7 +179,8 @@ mod tests {
     fn values_are_read_from_either_field_and_need_not_be_text() {
         let plain = HeaderValue { key: ":status".into(), value: "503".into(), ..HeaderValue::default() };
         assert_eq!(ResponseHead::read(&[plain]).status, 503);
-        let odd = HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00], ..HeaderValue::default() };
+        let odd =
+            HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00].into(), ..HeaderValue::default() };
         assert_eq!(RequestHead::read(&[odd], &Sessions::default()).content_length, None);
     }
 

@@ -4,10 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
-    ExternalProcessor, ExternalProcessorServer,
-};
-use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures_util::Stream;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -15,6 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::model::Now;
 use crate::pick::{Detached, Picker};
+use crate::proto::envoy::external_processor_server::{ExternalProcessor, ExternalProcessorServer};
+use crate::proto::envoy::{ProcessingRequest, ProcessingResponse};
 
 use super::budget::Budget;
 use super::encode;
