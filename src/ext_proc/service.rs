@@ -33,7 +33,8 @@ pub struct ExtProc {
 /// One stream: replies as the machine gives them.
 #[derive(Debug)]
 pub struct Exchange {
-    machine: Machine,
+    /// Apart, because the exchange is moved some times before it is first polled.
+    machine: Box<Machine>,
     inbound: Streaming<ProcessingRequest>,
     /// Fires at the machine's deadline; made when there is the first one.
     timer: Option<Pin<Box<Sleep>>>,
@@ -61,7 +62,7 @@ impl ExternalProcessor for ExtProc {
 
     /// Answers at once: gRPC response headers go out before the first message is read.
     async fn process(&self, request: Request<Streaming<ProcessingRequest>>) -> Result<Response<Exchange>, Status> {
-        let machine = Machine::new(Arc::clone(&self.picker), Arc::clone(&self.budget), self.options);
+        let machine = Box::new(Machine::new(Arc::clone(&self.picker), Arc::clone(&self.budget), self.options));
         let inbound = request.into_inner();
         Ok(Response::new(Exchange { machine, inbound, timer: None, closed: None }))
     }
