@@ -5,7 +5,7 @@ use crate::pick::Origin;
 use crate::proto::envoy::HeaderValue;
 
 use super::api::Api;
-use super::header::{name, value, visible};
+use super::header::{value, visible};
 use super::identity::Identity;
 
 /// The destination that the gateway obeys; a client's own is overwritten, never believed.
@@ -77,14 +77,16 @@ impl RequestHead {
         let mut id = None;
         for header in headers {
             let value = value(header);
-            match name(header) {
-                ":path" => api = Api::of(value),
-                "content-type" => content_type = value,
-                "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
-                "x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
-                "content-length" => content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            match &*header.key {
+                b":path" => api = Api::of(value),
+                b"content-type" => content_type = value,
+                b"content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
+                b"x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
+                b"content-length" => {
+                    content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok())
+                }
                 key => {
-                    if let Some(control) = CONTROL.iter().find(|control| control.eq_ignore_ascii_case(key))
+                    if let Some(control) = CONTROL.iter().find(|control| control.as_bytes().eq_ignore_ascii_case(key))
                         && !strip.contains(control)
                     {
                         strip.push(*control);
@@ -111,16 +113,16 @@ impl ResponseHead {
         let mut head = Self { is_plain: true, ..Self::default() };
         for header in headers {
             let value = value(header);
-            match name(header) {
-                ":status" => {
+            match &*header.key {
+                b":status" => {
                     head.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 }
-                "content-type" => {
+                b"content-type" => {
                     head.is_event_stream = starts_with(value, b"text/event-stream");
                     head.is_plain = starts_with(value, b"text/plain");
                 }
-                "x-envoy-upstream-service-time" => head.from_upstream = true,
-                "x-envoy-overloaded" => head.is_overload = true,
+                b"x-envoy-upstream-service-time" => head.from_upstream = true,
+                b"x-envoy-overloaded" => head.is_overload = true,
                 _ => {}
             }
         }
