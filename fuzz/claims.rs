@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-use envoy_types::pb::envoy::service::ext_proc::v3::{
-    HttpBody, HttpHeaders, HttpTrailers, ProcessingRequest, ProtocolConfiguration,
-};
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 use homing::config;
 use homing::ext_proc::{BodyReply, Budget, Machine, Options, Reply};
 use homing::model::{Endpoint, Now};
 use homing::pick::{Picker, Replica};
+use homing::proto::envoy::processing_request::Request;
+use homing::proto::envoy::value::Kind;
+use homing::proto::envoy::{
+    Field, HeaderMap, HeaderValue, HttpBody, HttpHeaders, HttpTrailers, Metadata, Namespace, ProcessingRequest,
+    ProtocolConfiguration, Struct, Value,
+};
 use homing::sources::{endpoints_file, engine_metrics};
 use homing::state::{self, Outbox, PoolReader, PrefixIndex, SILENCE, pool};
 
@@ -110,7 +110,6 @@ fn exchange(data: &[u8], observability_mode: bool) {
     let protocol_config = (setting & 1 == 0).then(|| ProtocolConfiguration {
         request_body_mode: i32::from(setting >> 1 & 7),
         response_body_mode: i32::from(setting >> 4 & 3) * 2,
-        ..ProtocolConfiguration::default()
     });
     let duplex = |mode: fn(&ProtocolConfiguration) -> i32| Order {
         duplex: protocol_config.as_ref().is_none_or(|told| mode(told) >= 4),
@@ -263,25 +262,21 @@ fn subset(step: u8) -> Metadata {
     let kind = match step % 4 {
         0 => Kind::StringValue("127.0.0.1".into()),
         1 => Kind::StringValue("127.0.0.1:8000".into()),
-        2 => Kind::StringValue(String::new()),
+        2 => Kind::StringValue("".into()),
         _ => Kind::BoolValue(true),
     };
-    let told =
-        Struct { fields: [("x-gateway-destination-endpoint-subset".to_owned(), Value { kind: Some(kind) })].into() };
-    Metadata { filter_metadata: [("envoy.lb.subset_hint".to_owned(), told)].into(), ..Metadata::default() }
+    let key = "x-gateway-destination-endpoint-subset".into();
+    let told = Struct { fields: vec![Field { key, value: Some(Value { kind: Some(kind) }) }] };
+    Metadata { filter_metadata: vec![Namespace { key: "envoy.lb.subset_hint".into(), value: Some(told) }] }
 }
 
 fn headers(pairs: &[(&str, &str)], end: bool) -> HttpHeaders {
     let header = |(key, value): &(&str, &str)| HeaderValue {
-        key: (*key).into(),
-        raw_value: value.as_bytes().to_vec(),
+        key: (*key).to_owned().into(),
+        raw_value: (*value).to_owned().into(),
         ..HeaderValue::default()
     };
-    HttpHeaders {
-        headers: Some(HeaderMap { headers: pairs.iter().map(header).collect() }),
-        end_of_stream: end,
-        ..HttpHeaders::default()
-    }
+    HttpHeaders { headers: Some(HeaderMap { headers: pairs.iter().map(header).collect() }), end_of_stream: end }
 }
 
 /// What clients of every kind send beside the path.
@@ -344,5 +339,5 @@ fn body(step: u8, order: &mut Order) -> HttpBody {
         order.came.extend_from_slice(&body);
         order.came_to_its_end = end;
     }
-    HttpBody { body, end_of_stream: end, ..HttpBody::default() }
+    HttpBody { body: body.into(), end_of_stream: end }
 }

@@ -1,5 +1,12 @@
 //! What `proto/` becomes: messages, a client and a server for each service. `build.rs` generates it.
 
+/// What Envoy's external processing says, as far as it is used here.
+#[allow(clippy::allow_attributes_without_reason, reason = "generated code gives no reasons")]
+#[allow(missing_docs, reason = "Envoy's own definitions say what each field means")]
+pub mod envoy {
+    tonic::include_proto!("envoy.service.ext_proc.v3");
+}
+
 /// `homing.v1alpha1.Inspect`, by which a running picker is looked into.
 #[allow(clippy::allow_attributes_without_reason, reason = "generated code gives no reasons")]
 pub mod inspect {

@@ -1,6 +1,6 @@
 //! How the process is reached: sockets, TLS, the data side's runtimes, health, scraping and drain.
 //!
-//! Knows nothing of Envoy's stream: it serves whatever [`tonic::service::Routes`] it is given.
+//! Knows nothing of Envoy's stream: it serves whatever answers gRPC calls.
 //!
 //! ```text
 //!            main thread                                   one thread a core
@@ -13,6 +13,7 @@
 //! [`health::serve`] and [`http::serve`], then stay in [`drain::run`] until the end.
 
 mod connection;
+mod direct;
 pub mod drain;
 mod grpc;
 pub mod health;
@@ -28,5 +29,6 @@ pub mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use direct::Direct;
 pub use readiness::{BlockReady, Readiness};
 pub use runtimes::Runtimes;

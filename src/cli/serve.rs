@@ -27,7 +27,7 @@ use crate::pick::Picker;
 use crate::serving::drain::{self, Plan};
 use crate::serving::listen::{self, Port};
 use crate::serving::tls::Identity;
-use crate::serving::{Readiness, Runtimes, health, http};
+use crate::serving::{Direct, Readiness, Runtimes, health, http};
 use crate::sources::kubernetes::Cluster;
 use crate::state::{PrefixIndex, pool};
 
@@ -234,8 +234,9 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         None
     };
     let options = Options { explain_header, clear_route_cache, conformance_test_headers };
-    let routes = Routes::new(ExtProc::new(picker, options).into_server()).add_service(health::service(&readiness));
-    let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &routes, acceptor.as_ref())?;
+    let others = Routes::new(health::service(&readiness));
+    let service = Direct::new(ExtProc::new(picker, options).into_server(), others);
+    let runtimes = Runtimes::start(threads.unwrap_or_else(Runtimes::default_count), &service, acceptor.as_ref())?;
 
     drop(starting);
     tokio::spawn(say_when_ready(readiness.clone()));

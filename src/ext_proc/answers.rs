@@ -38,7 +38,7 @@ pub enum Reply {
 pub struct RequestAnswer {
     /// `ip:port` to send the request to, or a list of them, in header and metadata; `None` goes on without a
     /// destination yet.
-    pub destination: Option<Box<str>>,
+    pub destination: Option<Bytes>,
     /// Whether the gateway looks up the route again, with the destination set.
     pub clear_route_cache: bool,
     /// Headers to take out.

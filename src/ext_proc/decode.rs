@@ -1,17 +1,15 @@
 //! From Envoy's messages to events.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-
-use bytes::Bytes;
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
-use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-use envoy_types::pb::envoy::service::ext_proc::v3::{HttpHeaders, ProcessingRequest, ProtocolConfiguration};
-use envoy_types::pb::google::protobuf::{Struct, value::Kind};
 
 use crate::config::Sessions;
 use crate::model::Subset;
+use crate::proto::envoy::processing_request::Request;
+use crate::proto::envoy::value::Kind;
+use crate::proto::envoy::{
+    BodySendMode, HeaderMap, HeaderValue, HttpHeaders, Metadata, Namespace, ProcessingRequest, ProtocolConfiguration,
+    Struct, Value,
+};
 
 use super::event::{BodyMode, Event, Modes};
 use super::head::{RequestHead, ResponseHead};
@@ -31,14 +29,14 @@ const SUBSET: &str = "x-gateway-destination-endpoint-subset";
 /// The endpoints that the gateway allows, if it says: text, or a list of texts. `odd` is called for anything
 /// else, which admits nobody: a gateway that restricts must never be taken for one that does not.
 pub fn subset(metadata: Option<&Metadata>, mut odd: impl FnMut()) -> Option<Subset> {
-    let told = metadata?.filter_metadata.get(SUBSET_NAMESPACE)?.fields.get(SUBSET)?;
+    let told = field(namespace(&metadata?.filter_metadata, SUBSET_NAMESPACE)?, SUBSET)?;
     let mut subset = Subset::default();
     match &told.kind {
-        Some(Kind::StringValue(text)) => subset.admit(text),
+        Some(Kind::StringValue(text)) => subset.admit(header::text(text)),
         Some(Kind::ListValue(list)) => {
             for value in &list.values {
                 match &value.kind {
-                    Some(Kind::StringValue(text)) => subset.admit(text),
+                    Some(Kind::StringValue(text)) => subset.admit(header::text(text)),
                     _ => odd(),
                 }
             }
@@ -52,9 +50,8 @@ pub fn subset(metadata: Option<&Metadata>, mut odd: impl FnMut()) -> Option<Subs
 pub fn selection(message: &ProcessingRequest, name: &str) -> Option<Subset> {
     let Some(Request::RequestHeaders(headers)) = &message.request else { return None };
     let mut selection = None;
-    for header in list(headers).iter().filter(|header| header.key.eq_ignore_ascii_case(name)) {
-        // Bytes that are no text are no address: they admit nobody.
-        let text = str::from_utf8(header::value(header)).unwrap_or("-").trim();
+    for header in list(headers).iter().filter(|header| header.key.eq_ignore_ascii_case(name.as_bytes())) {
+        let text = header::text(header::value(header)).trim();
         if !text.is_empty() {
             selection.get_or_insert_with(Subset::default).admit(text);
         }
@@ -82,14 +79,14 @@ pub fn event(message: ProcessingRequest, sessions: &Sessions) -> Option<Event> {
         Request::RequestHeaders(headers) => {
             Event::RequestHeaders { head: RequestHead::read(list(&headers), sessions), end: headers.end_of_stream }
         }
-        Request::RequestBody(body) => Event::RequestBody { bytes: Bytes::from(body.body), end: body.end_of_stream },
+        Request::RequestBody(body) => Event::RequestBody { bytes: body.body, end: body.end_of_stream },
         Request::RequestTrailers(_) => Event::RequestTrailers,
         Request::ResponseHeaders(headers) => Event::ResponseHeaders {
             head: ResponseHead::read(list(&headers)),
             served: served(metadata_context.as_ref(), &attributes),
             end: headers.end_of_stream,
         },
-        Request::ResponseBody(body) => Event::ResponseBody { bytes: Bytes::from(body.body), end: body.end_of_stream },
+        Request::ResponseBody(body) => Event::ResponseBody { bytes: body.body, end: body.end_of_stream },
         Request::ResponseTrailers(_) => Event::ResponseTrailers,
     })
 }
@@ -98,14 +95,23 @@ fn list(headers: &HttpHeaders) -> &[HeaderValue] {
     headers.headers.as_ref().map_or(&[], |HeaderMap { headers }| headers)
 }
 
-fn served(metadata: Option<&Metadata>, attributes: &HashMap<String, Struct>) -> Option<SocketAddr> {
-    let told = metadata.and_then(|metadata| address(metadata.filter_metadata.get(LB_NAMESPACE)?, SERVED));
-    told.or_else(|| address(attributes.get(ATTRIBUTES)?, UPSTREAM_ADDRESS))
+fn served(metadata: Option<&Metadata>, attributes: &[Namespace]) -> Option<SocketAddr> {
+    let told = metadata.and_then(|metadata| address(namespace(&metadata.filter_metadata, LB_NAMESPACE)?, SERVED));
+    told.or_else(|| address(namespace(attributes, ATTRIBUTES)?, UPSTREAM_ADDRESS))
+}
+
+/// The last entry of that key, as in any map on this wire.
+fn namespace<'a>(map: &'a [Namespace], key: &str) -> Option<&'a Struct> {
+    map.iter().rev().find(|entry| entry.key == key)?.value.as_ref()
+}
+
+fn field<'a>(map: &'a Struct, key: &str) -> Option<&'a Value> {
+    map.fields.iter().rev().find(|entry| entry.key == key)?.value.as_ref()
 }
 
 fn address(fields: &Struct, name: &str) -> Option<SocketAddr> {
-    match fields.fields.get(name)?.kind.as_ref()? {
-        Kind::StringValue(address) => address.parse().ok(),
+    match field(fields, name)?.kind.as_ref()? {
+        Kind::StringValue(address) => header::text(address).parse().ok(),
         _ => None,
     }
 }
@@ -113,14 +119,18 @@ fn address(fields: &Struct, name: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envoy_types::pb::google::protobuf::{ListValue, Value};
+    use crate::proto::envoy::{Field, ListValue};
 
     fn value(kind: Kind) -> Value {
         Value { kind: Some(kind) }
     }
 
-    fn text(text: &str) -> Value {
+    fn text(text: &'static str) -> Value {
         value(Kind::StringValue(text.into()))
+    }
+
+    fn within(fields: Vec<Field>) -> Metadata {
+        Metadata { filter_metadata: vec![Namespace { key: SUBSET_NAMESPACE.into(), value: Some(Struct { fields }) }] }
     }
 
     fn list(values: Vec<Value>) -> Value {
@@ -129,9 +139,7 @@ mod tests {
 
     /// (whether it admits 10.0.0.1:8000, how odd it is); `None` where there is no hint.
     fn hint(told: Value) -> Option<(bool, usize)> {
-        let inner = Struct { fields: [(SUBSET.to_owned(), told)].into() };
-        let metadata =
-            Metadata { filter_metadata: [(SUBSET_NAMESPACE.to_owned(), inner)].into(), ..Metadata::default() };
+        let metadata = within(vec![Field { key: SUBSET.into(), value: Some(told) }]);
         let mut odd = 0;
         let subset = subset(Some(&metadata), || odd += 1)?;
         Some((subset.admits("10.0.0.1:8000".parse().expect("an address")), odd))
@@ -163,7 +171,6 @@ mod tests {
         let odd = || panic!("nothing was told");
         assert_eq!(subset(None, odd), None);
         assert_eq!(subset(Some(&Metadata::default()), odd), None);
-        let filter_metadata = [(SUBSET_NAMESPACE.to_owned(), Struct::default())].into();
-        assert_eq!(subset(Some(&Metadata { filter_metadata, ..Metadata::default() }), odd), None);
+        assert_eq!(subset(Some(&within(Vec::new())), odd), None);
     }
 }

@@ -1,22 +1,21 @@
 //! From replies to Envoy's messages.
 
 use bytes::Bytes;
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
-use envoy_types::pb::envoy::service::ext_proc::v3::{
-    BodyMutation, BodyResponse, CommonResponse, GrpcStatus, HeaderMutation, HeadersResponse, ImmediateResponse,
-    ProcessingResponse, StreamedBodyResponse, TrailersResponse,
+
+use crate::proto::envoy::body_mutation::Mutation;
+use crate::proto::envoy::processing_response::Response;
+use crate::proto::envoy::value::Kind;
+use crate::proto::envoy::{
+    BodyMutation, BodyResponse, CommonResponse, Field, GrpcStatus, HeaderAppendAction, HeaderMutation, HeaderValue,
+    HeaderValueOption, HeadersResponse, HttpStatus, ImmediateResponse, ProcessingResponse, StreamedBodyResponse,
+    Struct, TrailersResponse, Value,
 };
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 
 use super::answers::{BodyReply, Refusal, Reply, RequestAnswer};
 use super::head::DESTINATION;
 
 /// The namespace in which load balancers look for the destination.
-const LB_NAMESPACE: &str = "envoy.lb";
+const LB_NAMESPACE: &[u8] = b"envoy.lb";
 /// The header that tells why a request was refused; the name is the field's, from llm-d.
 const REASON: &str = "x-llm-d-request-dropped-reason";
 
@@ -34,7 +33,7 @@ pub fn message(reply: Reply) -> ProcessingResponse {
         Reply::RequestTrailers => (Response::RequestTrailers(TrailersResponse::default()), None),
         Reply::ResponseHeaders(set) => {
             let mutation = (!set.is_empty()).then(|| HeaderMutation {
-                set_headers: set.iter().map(|(name, value)| header(name, value)).collect(),
+                set_headers: set.into_iter().map(|(name, value)| header(bytes(name), bytes(value))).collect(),
                 remove_headers: Vec::new(),
             });
             let response = Some(CommonResponse { header_mutation: mutation, ..CommonResponse::default() });
@@ -42,33 +41,29 @@ pub fn message(reply: Reply) -> ProcessingResponse {
         }
         Reply::ResponseBody(body) => (Response::ResponseBody(body_response(body).0), None),
         Reply::ResponseTrailers => (Response::ResponseTrailers(TrailersResponse::default()), None),
-        Reply::Refuse(refusal) => (Response::ImmediateResponse(immediate(&refusal)), None),
+        Reply::Refuse(refusal) => (Response::ImmediateResponse(immediate(refusal)), None),
     };
-    ProcessingResponse {
-        response: Some(response),
-        dynamic_metadata: destination.map(|destination| metadata(&destination)),
-        ..ProcessingResponse::default()
-    }
+    ProcessingResponse { response: Some(response), dynamic_metadata: destination.map(metadata) }
 }
 
 /// The destination goes into header and metadata alike: no gateway reads both, each reads one.
-fn request_answer(answer: RequestAnswer) -> (CommonResponse, Option<Box<str>>) {
+fn request_answer(answer: RequestAnswer) -> (CommonResponse, Option<Bytes>) {
     let RequestAnswer { destination, clear_route_cache, strip, set } = answer;
-    let more = set.iter().map(|(name, value)| header(name, value));
+    let first = destination.clone().map(|destination| header(DESTINATION.into(), destination));
+    let more = set.map(|(name, value)| header(name.into(), bytes(value)));
     let mutation = HeaderMutation {
-        set_headers: destination.iter().map(|destination| header(DESTINATION, destination)).chain(more).collect(),
-        remove_headers: strip.iter().map(|name| (*name).to_owned()).collect(),
+        set_headers: first.into_iter().chain(more).collect(),
+        remove_headers: strip.into_iter().map(Into::into).collect(),
     };
     let is_empty = mutation.set_headers.is_empty() && mutation.remove_headers.is_empty();
     let header_mutation = (!is_empty).then_some(mutation);
     (CommonResponse { header_mutation, clear_route_cache, ..CommonResponse::default() }, destination)
 }
 
-fn body_response(body: BodyReply) -> (BodyResponse, Option<Box<str>>) {
+fn body_response(body: BodyReply) -> (BodyResponse, Option<Bytes>) {
     match body {
-        BodyReply::Piece(bytes, end) => {
-            let piece =
-                StreamedBodyResponse { body: vec(bytes), end_of_stream: end, ..StreamedBodyResponse::default() };
+        BodyReply::Piece(body, end_of_stream) => {
+            let piece = StreamedBodyResponse { body, end_of_stream };
             let mutation = BodyMutation { mutation: Some(Mutation::StreamedResponse(piece)) };
             let response = CommonResponse { body_mutation: Some(mutation), ..CommonResponse::default() };
             (BodyResponse { response: Some(response) }, None)
@@ -80,42 +75,41 @@ fn body_response(body: BodyReply) -> (BodyResponse, Option<Box<str>>) {
     }
 }
 
-/// Without a copy where the piece is a whole chunk that nobody else holds.
-fn vec(bytes: Bytes) -> Vec<u8> {
-    bytes.into()
-}
-
-fn metadata(destination: &str) -> Struct {
-    let string = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
-    let inner = Struct { fields: [(DESTINATION.to_owned(), string(destination))].into() };
-    let outer = Value { kind: Some(Kind::StructValue(inner)) };
-    Struct { fields: [(LB_NAMESPACE.to_owned(), outer)].into() }
+fn metadata(destination: Bytes) -> Struct {
+    let only = |key: Bytes, kind| Struct { fields: vec![Field { key, value: Some(Value { kind: Some(kind) }) }] };
+    let inner = only(DESTINATION.into(), Kind::StringValue(destination));
+    only(LB_NAMESPACE.into(), Kind::StructValue(inner))
 }
 
 /// Always `raw_value`: with `value` alone Envoy writes an empty header.
-fn header(name: &str, value: &str) -> HeaderValueOption {
+fn header(key: Bytes, raw_value: Bytes) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue { key: name.to_owned(), raw_value: value.into(), ..HeaderValue::default() }),
+        header: Some(HeaderValue { key, raw_value, ..HeaderValue::default() }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        ..HeaderValueOption::default()
     }
 }
 
+/// Without a copy.
+fn bytes(text: Box<str>) -> Bytes {
+    Bytes::from(String::from(text))
+}
+
 /// An immediate response always has a status, a content type and a JSON body in OpenAI's shape.
-fn immediate(refusal: &Refusal) -> ImmediateResponse {
+fn immediate(refusal: Refusal) -> ImmediateResponse {
     let Refusal { status, reason, message, session, retry_after, is_grpc } = refusal;
     let body = serde_json::json!({
         "error": {"message": message, "type": reason, "param": null, "code": status}
     });
-    let mut set_headers = vec![header("content-type", "application/json"), header(REASON, reason)];
-    set_headers.extend(session.iter().map(|(name, id)| header(name, id)));
-    set_headers.extend(retry_after.iter().map(|seconds| header("retry-after", &seconds.to_string())));
+    let mut set_headers =
+        vec![header("content-type".into(), "application/json".into()), header(REASON.into(), reason.into())];
+    set_headers.extend(session.map(|(name, id)| header(bytes(name), bytes(id))));
+    set_headers.extend(retry_after.map(|seconds| header("retry-after".into(), seconds.to_string().into())));
     ImmediateResponse {
-        status: Some(HttpStatus { code: i32::from(*status) }),
+        status: Some(HttpStatus { code: i32::from(status) }),
         headers: Some(HeaderMutation { set_headers, remove_headers: Vec::new() }),
-        grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_code(*status) as u32 }),
-        body: body.to_string().into_bytes(),
-        details: format!("homing_{}", reason.replace('-', "_")),
+        grpc_status: is_grpc.then(|| GrpcStatus { status: grpc_code(status) as u32 }),
+        body: body.to_string().into(),
+        details: format!("homing_{}", reason.replace('-', "_")).into(),
     }
 }
 
@@ -146,17 +140,24 @@ mod tests {
         assert!(common.clear_route_cache);
         let mutation = common.header_mutation.expect("a mutation");
         let set = mutation.set_headers[0].header.as_ref().expect("a header");
-        assert_eq!((set.key.as_str(), set.value.as_str(), &*set.raw_value), (DESTINATION, "", &b"[::1]:8000"[..]));
+        assert_eq!(*set, HeaderValue { key: DESTINATION.into(), raw_value: "[::1]:8000".into(), value: Bytes::new() });
         assert_eq!(mutation.remove_headers, ["x-slo-ttft-ms"]);
-        assert_eq!(message.dynamic_metadata, Some(metadata("[::1]:8000")));
+        assert_eq!(message.dynamic_metadata, Some(metadata("[::1]:8000".into())));
     }
 
     #[test]
     fn a_whole_chunk_is_passed_on_without_a_copy() {
-        let chunk = vec![7u8; 1000];
-        let address = chunk.as_ptr();
-        let passed = vec(Bytes::from(chunk));
-        assert_eq!(passed.as_ptr(), address);
+        let chunk = Bytes::from(vec![7u8; 1000]);
+        let message = message(Reply::RequestBody(BodyReply::Piece(chunk.clone(), true)));
+        let Some(Response::RequestBody(BodyResponse { response: Some(CommonResponse { body_mutation, .. }) })) =
+            message.response
+        else {
+            panic!("a body is answered with a body")
+        };
+        let Some(BodyMutation { mutation: Some(Mutation::StreamedResponse(piece)) }) = body_mutation else {
+            panic!("a piece is streamed")
+        };
+        assert_eq!(piece.body.as_ptr(), chunk.as_ptr());
     }
 
     #[test]
@@ -177,7 +178,7 @@ mod tests {
             let retry = headers.filter(|header| header.key == "retry-after").map(|header| header.raw_value).next();
             (immediate.status.map(|status| status.code), immediate.grpc_status.map(|status| status.status), retry)
         };
-        assert_eq!(sent(refusal(429, false)), (Some(429), None, Some(b"3".to_vec())));
+        assert_eq!(sent(refusal(429, false)), (Some(429), None, Some("3".into())));
         for (status, code) in [(429, 8), (503, 14), (413, 8), (400, 3)] {
             let (http, grpc, _) = sent(refusal(status, true));
             assert_eq!((http, grpc), (Some(i32::from(status)), Some(code)));

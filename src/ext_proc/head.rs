@@ -1,9 +1,8 @@
 //! What matters of a message's headers, read in one pass.
 
-use envoy_types::pb::envoy::config::core::v3::HeaderValue;
-
 use crate::config::Sessions;
 use crate::pick::Origin;
+use crate::proto::envoy::HeaderValue;
 
 use super::api::Api;
 use super::header::{value, visible};
@@ -78,14 +77,16 @@ impl RequestHead {
         let mut id = None;
         for header in headers {
             let value = value(header);
-            match header.key.as_str() {
-                ":path" => api = Api::of(value),
-                "content-type" => content_type = value,
-                "content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
-                "x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
-                "content-length" => content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            match &*header.key {
+                b":path" => api = Api::of(value),
+                b"content-type" => content_type = value,
+                b"content-encoding" => encoded = !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"),
+                b"x-request-id" => id = visible(value, LONGEST_REQUEST_ID),
+                b"content-length" => {
+                    content_length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok())
+                }
                 key => {
-                    if let Some(control) = CONTROL.iter().find(|control| control.eq_ignore_ascii_case(key))
+                    if let Some(control) = CONTROL.iter().find(|control| control.as_bytes().eq_ignore_ascii_case(key))
                         && !strip.contains(control)
                     {
                         strip.push(*control);
@@ -112,16 +113,16 @@ impl ResponseHead {
         let mut head = Self { is_plain: true, ..Self::default() };
         for header in headers {
             let value = value(header);
-            match header.key.as_str() {
-                ":status" => {
+            match &*header.key {
+                b":status" => {
                     head.status = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 }
-                "content-type" => {
+                b"content-type" => {
                     head.is_event_stream = starts_with(value, b"text/event-stream");
                     head.is_plain = starts_with(value, b"text/plain");
                 }
-                "x-envoy-upstream-service-time" => head.from_upstream = true,
-                "x-envoy-overloaded" => head.is_overload = true,
+                b"x-envoy-upstream-service-time" => head.from_upstream = true,
+                b"x-envoy-overloaded" => head.is_overload = true,
                 _ => {}
             }
         }
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     fn header(key: &str, raw: &str) -> HeaderValue {
-        HeaderValue { key: key.into(), raw_value: raw.into(), ..HeaderValue::default() }
+        HeaderValue { key: key.to_owned().into(), raw_value: raw.to_owned().into(), ..HeaderValue::default() }
     }
 
     fn api(headers: &[(&str, &str)]) -> Option<Api> {
@@ -180,7 +181,8 @@ mod tests {
     fn values_are_read_from_either_field_and_need_not_be_text() {
         let plain = HeaderValue { key: ":status".into(), value: "503".into(), ..HeaderValue::default() };
         assert_eq!(ResponseHead::read(&[plain]).status, 503);
-        let odd = HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00], ..HeaderValue::default() };
+        let odd =
+            HeaderValue { key: "content-length".into(), raw_value: vec![0xff, 0x00].into(), ..HeaderValue::default() };
         assert_eq!(RequestHead::read(&[odd], &Sessions::default()).content_length, None);
     }
 

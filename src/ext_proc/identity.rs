@@ -5,14 +5,14 @@ mod tenant;
 
 use std::borrow::Cow;
 
-use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use uuid::Uuid;
 
 use crate::config::Sessions;
 use crate::model::{SessionHint, SessionSource};
+use crate::proto::envoy::HeaderValue;
 
 use super::content::Named;
-use super::header::{LONGEST_ID, value, visible};
+use super::header::{LONGEST_ID, name, value, visible};
 use catalogue::{Known, Meaning, PARENTS, SESSIONS};
 use tenant::Tenant;
 
@@ -141,7 +141,7 @@ impl<'a> Seen<'a> {
     fn among(headers: &'a [HeaderValue], sessions: &Sessions) -> Self {
         let mut seen = Self::default();
         for header in headers {
-            let name = header.key.as_str();
+            let name = name(header);
             let is = |configured: &String| configured.eq_ignore_ascii_case(name);
             if sessions.tenant_header.as_ref().is_some_and(is) {
                 seen.tenant = seen.tenant.and(value(header));

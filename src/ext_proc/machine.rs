@@ -7,11 +7,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
-
 use crate::metrics::{EarlyLabel, EndLabel, RefusalLabel};
 use crate::model::{Now, Subset};
 use crate::pick::{Detached, Picked, Picker};
+use crate::proto::envoy::ProcessingRequest;
 
 use super::answers::{Out, Refusal, Reply};
 use super::budget::{Budget, Lease};

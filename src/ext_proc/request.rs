@@ -1,5 +1,6 @@
 //! The request side: headers, a kept body, the pick, and the body passed on.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -295,7 +296,7 @@ impl Machine {
                 if self.options.explain_header {
                     self.explanation = Some(picked.decision().to_string().into());
                 }
-                let destination = Some(picked.destination().into());
+                let destination = Some(Bytes::from_owner(Arc::<[u8]>::from(picked.destination())));
                 let Options { clear_route_cache, conformance_test_headers, .. } = self.options;
                 let set = conformance_test_headers.then(|| conformance::echo(&picked));
                 self.picked = Some(picked);

@@ -4,10 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::{
-    ExternalProcessor, ExternalProcessorServer,
-};
-use envoy_types::pb::envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse};
 use futures_util::Stream;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -15,6 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::model::Now;
 use crate::pick::{Detached, Picker};
+use crate::proto::envoy::external_processor_server::{ExternalProcessor, ExternalProcessorServer};
+use crate::proto::envoy::{ProcessingRequest, ProcessingResponse};
 
 use super::budget::Budget;
 use super::encode;
@@ -35,7 +33,8 @@ pub struct ExtProc {
 /// One stream: replies as the machine gives them.
 #[derive(Debug)]
 pub struct Exchange {
-    machine: Machine,
+    /// Apart, because the exchange is moved some times before it is first polled.
+    machine: Box<Machine>,
     inbound: Streaming<ProcessingRequest>,
     /// Fires at the machine's deadline; made when there is the first one.
     timer: Option<Pin<Box<Sleep>>>,
@@ -63,7 +62,7 @@ impl ExternalProcessor for ExtProc {
 
     /// Answers at once: gRPC response headers go out before the first message is read.
     async fn process(&self, request: Request<Streaming<ProcessingRequest>>) -> Result<Response<Exchange>, Status> {
-        let machine = Machine::new(Arc::clone(&self.picker), Arc::clone(&self.budget), self.options);
+        let machine = Box::new(Machine::new(Arc::clone(&self.picker), Arc::clone(&self.budget), self.options));
         let inbound = request.into_inner();
         Ok(Response::new(Exchange { machine, inbound, timer: None, closed: None }))
     }

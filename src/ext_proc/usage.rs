@@ -76,7 +76,8 @@ impl UsageReader {
         if !self.is_event_stream && self.begin == Some(b'[') {
             return None;
         }
-        let last = |key: &&'static [u8]| Some((memchr::memmem::rfind(bytes, key)?, *key));
+        // Forward, though the last is wanted: backward the search goes byte by byte.
+        let last = |key: &&'static [u8]| Some((memchr::memmem::find_iter(bytes, key).last()?, *key));
         let (at, key) = KEYS.iter().filter_map(last).max()?;
         let colon = at + key.len();
         let colon = colon + memchr::memchr(b':', &bytes[colon..])? + 1;

@@ -122,8 +122,8 @@ impl Picked {
     }
 
     /// The destination header's value: `ip:port`, or a list of them.
-    pub fn destination(&self) -> &str {
-        &self.destination
+    pub fn destination(&self) -> Arc<str> {
+        Arc::clone(&self.destination)
     }
 
     /// When prefill should be over, where no byte will tell; `None` once that is settled.

@@ -4,7 +4,7 @@ use crate::model::{Charges, EXPLAINED};
 
 use super::context::{Candidate, PickContext};
 use super::registry::Scorers;
-use super::rendezvous;
+use super::rendezvous::Draw;
 
 /// A near-tie is a difference of at most this share of the lowest cost (or of one block's cost).
 const NEAR_TIE_SHARE: f64 = 0.01;
@@ -48,7 +48,7 @@ pub fn pick(scorers: &Scorers, context: &PickContext<'_>, scratch: &mut Vec<Scor
 pub fn least_loaded(context: &PickContext<'_>) -> Option<Pick> {
     let load = |candidate: &Candidate| (candidate.waiting_tokens + candidate.penalty) / candidate.weight;
     let (index, candidate) = context.candidates.iter().enumerate().min_by(|(_, a), (_, b)| {
-        load(a).total_cmp(&load(b)).then_with(|| rendezvous_score(context, b).total_cmp(&rendezvous_score(context, a)))
+        load(a).total_cmp(&load(b)).then_with(|| draw(context, b).score().total_cmp(&draw(context, a).score()))
     })?;
     let charges = Charges { queue_depth: candidate.waiting_tokens, ..Charges::default() };
     let mut best = [None; EXPLAINED];
@@ -71,20 +71,29 @@ fn winner(context: &PickContext<'_>, block_cost: f64, shuns_outdated: bool, scor
     // The charge on an outdated endpoint is lost in a near-tie of dear requests, so there it decides by itself.
     let shunned = |scored: &Scored| shuns_outdated && candidate(scored).is_outdated;
     let (all_shunned, fewest) = tied().map(|scored| (shunned(scored), candidate(scored).in_flight)).min()?;
-    tied()
+    let equals = tied()
         .filter(|scored| shunned(scored) == all_shunned)
-        .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest))
-        .map(|scored| (candidate(scored).is_parents_home, rendezvous_score(context, candidate(scored)), scored))
-        .max_by(|(first, a, _), (second, b, _)| first.cmp(second).then(a.total_cmp(b)))
-        .map(|(_, _, winner)| *winner)
+        .filter(|scored| !clearly_busier(candidate(scored).in_flight, fewest));
+    let mut best: Option<(bool, f64, &Scored)> = None;
+    for scored in equals {
+        let kin = candidate(scored).is_parents_home;
+        let to_beat = match best {
+            Some((best_kin, ..)) if best_kin && !kin => continue,
+            Some((best_kin, score, _)) if best_kin == kin => score,
+            _ => 0.0,
+        };
+        let score = draw(context, candidate(scored)).score_above(to_beat);
+        best = score.map(|score| (kin, score, scored)).or(best);
+    }
+    best.map(|(_, _, winner)| *winner)
 }
 
 fn clearly_busier(in_flight: u32, fewest: u32) -> bool {
     in_flight > fewest + CLEARLY_FEWER && f64::from(fewest) < f64::from(in_flight) * (1.0 - CLEARLY_LESS)
 }
 
-fn rendezvous_score(context: &PickContext<'_>, candidate: &Candidate) -> f64 {
-    rendezvous::score(context.tie_key, candidate.placement, candidate.weight)
+fn draw(context: &PickContext<'_>, candidate: &Candidate) -> Draw {
+    Draw::new(context.tie_key, candidate.placement, candidate.weight)
 }
 
 /// The winner and the cheapest of the others, by insertion into a fixed array.
@@ -92,6 +101,10 @@ fn best(scored: &[Scored], winner: Scored) -> [Option<Scored>; EXPLAINED] {
     let mut best = [None; EXPLAINED];
     best[0] = Some(winner);
     for &next in scored.iter().filter(|scored| scored.candidate != winner.candidate) {
+        // In a large pool nearly all of them.
+        if best[EXPLAINED - 1].is_some_and(|last| last.cost <= next.cost) {
+            continue;
+        }
         let mut carried = next;
         for place in &mut best[1..] {
             match place {

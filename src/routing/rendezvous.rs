@@ -6,12 +6,31 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The score of one endpoint for one key; higher wins. Finite and positive for a positive weight.
-pub fn score(key: u64, placement: u64, weight: f64) -> f64 {
-    let hash = xxh3_64_with_seed(&key.to_le_bytes(), placement);
-    // 53 bits fill a double's mantissa; the half keeps u away from 0 and 1.
-    let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-    weight / -uniform.ln()
+/// What one endpoint drew for one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    uniform: f64,
+    weight: f64,
+}
+
+impl Draw {
+    /// The draw of the endpoint with this `placement`.
+    pub fn new(key: u64, placement: u64, weight: f64) -> Self {
+        let hash = xxh3_64_with_seed(&key.to_le_bytes(), placement);
+        // 53 bits fill a double's mantissa; the half keeps u away from 0 and 1.
+        Self { uniform: ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64, weight }
+    }
+
+    /// Its score; higher wins. Finite and positive for a positive weight.
+    pub fn score(self) -> f64 {
+        self.weight / -self.uniform.ln()
+    }
+
+    /// Its score if that may be above `best`. Of many draws hardly any may, which is told without a logarithm:
+    /// `-ln(u)` is at least `1 - u`.
+    pub fn score_above(self, best: f64) -> Option<f64> {
+        (self.weight / (1.0 - self.uniform) >= best).then(|| self.score()).filter(|score| *score > best)
+    }
 }
 
 #[cfg(test)]
@@ -23,7 +42,7 @@ mod tests {
     fn winner(key: u64, endpoints: &[(u64, f64)]) -> usize {
         let mut best = (0, f64::MIN);
         for (index, (placement, weight)) in endpoints.iter().enumerate() {
-            let score = score(key, *placement, *weight);
+            let score = Draw::new(key, *placement, *weight).score();
             if score > best.1 {
                 best = (index, score);
             }
@@ -71,8 +90,16 @@ mod tests {
         assert!((wins as f64 / 30_000.0 - 2.0 / 3.0).abs() < 0.02, "{wins}");
     }
 
+    proptest! {
+        #[test]
+        fn a_score_is_told_where_it_is_above_the_best_and_only_there(key: u64, placement: u64, weight in 1e-3..1e3, best in 0.0..1e4) {
+            let draw = Draw::new(key, placement, weight);
+            prop_assert_eq!(draw.score_above(best), Some(draw.score()).filter(|score| *score > best));
+        }
+    }
+
     #[test]
     fn scores_are_the_same_in_every_process_and_release() {
-        assert_eq!(score(7, 9, 1.0).to_bits(), 4_610_697_266_529_409_306);
+        assert_eq!(Draw::new(7, 9, 1.0).score().to_bits(), 4_610_697_266_529_409_306);
     }
 }

@@ -18,9 +18,9 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::service::Routes;
 
 use super::connection::{Connection, Transport};
+use super::direct::Answers;
 use super::load::{Hold, Load};
 use super::streams::Counted;
 use super::{grpc, listen, tls};
@@ -48,6 +48,11 @@ struct Worker {
     ended: oneshot::Receiver<Infallible>,
 }
 
+/// What a runtime can serve: anything that answers gRPC calls and can be had once for each runtime.
+pub trait Service: Answers<Future: Send + Unpin> + Clone + Send + 'static {}
+
+impl<S: Answers<Future: Send + Unpin> + Clone + Send + 'static> Service for S {}
+
 /// A connection on its way to its runtime, already counted there.
 type Handed = (std::net::TcpStream, Hold);
 
@@ -62,14 +67,14 @@ enum Phase {
 // === impl Runtimes ===
 
 impl Runtimes {
-    /// Starts `count` runtimes that serve these routes, over TLS if there is an acceptor.
+    /// Starts `count` runtimes that serve `service`, over TLS if there is an acceptor.
     ///
     /// # Errors
     /// A thread or its reactor cannot be made.
-    pub fn start(count: NonZeroUsize, routes: &Routes, tls: Option<&TlsAcceptor>) -> io::Result<Self> {
+    pub fn start<S: Service>(count: NonZeroUsize, service: &S, tls: Option<&TlsAcceptor>) -> io::Result<Self> {
         let (phase, reached) = watch::channel(Phase::Serve);
         let workers = (0..count.get())
-            .map(|index| Worker::start(index, routes.clone(), tls.cloned(), reached.clone()))
+            .map(|index| Worker::start(index, service.clone(), tls.cloned(), reached.clone()))
             .collect::<io::Result<_>>()?;
         Ok(Self { workers, phase })
     }
@@ -146,7 +151,7 @@ impl Runtimes {
 impl Worker {
     fn start(
         index: usize,
-        routes: Routes,
+        service: impl Service,
         tls: Option<TlsAcceptor>,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Self> {
@@ -154,7 +159,7 @@ impl Worker {
         let (connections, handed) = mpsc::unbounded_channel();
         let (alive, ended) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let service = Counted::new(routes, load.streams.clone());
+        let service = Counted::new(service, load.streams.clone());
         thread::Builder::new().name(format!("data-{index}")).spawn(move || {
             runtime.block_on(serve(service, handed, tls, phase));
             // Cuts what is left, and does not wait for anybody's blocking work.
@@ -167,7 +172,7 @@ impl Worker {
 
 /// Serves what is handed over until told to finish and all have ended, or to abort.
 async fn serve(
-    service: Counted,
+    service: Counted<impl Service>,
     handed: mpsc::UnboundedReceiver<Handed>,
     tls: Option<TlsAcceptor>,
     mut phase: watch::Receiver<Phase>,
@@ -212,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_runtime_is_noticed_without_a_connection() {
-        let runtimes = Runtimes::start(NonZeroUsize::MIN, &Routes::default(), None).unwrap();
+        let runtimes = Runtimes::start(NonZeroUsize::MIN, &tonic::service::Routes::default(), None).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         runtimes.phase.send_replace(Phase::Abort);
         let Ended = runtimes.accept(&listener).await;

@@ -9,21 +9,21 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service;
-use tonic::service::Routes;
 
+use super::direct::Answers;
 use super::load::{Count, Hold};
 
-/// Routes whose calls are counted.
+/// A service whose calls are counted.
 #[derive(Clone, Debug)]
-pub struct Counted {
-    routes: Routes,
+pub struct Counted<S> {
+    service: S,
     streams: Count,
 }
 
 /// A call until its response begins.
 #[derive(Debug)]
-pub struct Call {
-    response: <Routes as Service<Request<Body>>>::Future,
+pub struct Call<F> {
+    response: F,
     hold: Option<Hold>,
 }
 
@@ -36,29 +36,29 @@ pub struct Answer {
 
 // === impl Counted ===
 
-impl Counted {
-    pub fn new(routes: Routes, streams: Count) -> Self {
-        Self { routes: routes.prepare(), streams }
+impl<S> Counted<S> {
+    pub fn new(service: S, streams: Count) -> Self {
+        Self { service, streams }
     }
 }
 
-impl Service<Request<Body>> for Counted {
+impl<S: Answers<Future: Unpin>> Service<Request<Body>> for Counted<S> {
     type Response = Response<Answer>;
     type Error = Infallible;
-    type Future = Call;
+    type Future = Call<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request<Body>>::poll_ready(&mut self.routes, cx)
+        self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Call {
-        Call { hold: Some(self.streams.hold()), response: self.routes.call(request) }
+    fn call(&mut self, request: Request<Body>) -> Call<S::Future> {
+        Call { hold: Some(self.streams.hold()), response: self.service.call(request) }
     }
 }
 
 // === impl Call ===
 
-impl Future for Call {
+impl<F: Future<Output = Result<Response<Body>, Infallible>> + Unpin> Future for Call<F> {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -2,38 +2,31 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 
 use crate::model::Decision;
 
-/// A ring of the last decisions, numbered from 0. Writers never wait for readers or each other, and whoever
-/// follows it does so by asking for numbers: nothing here knows of them.
+/// A ring of the last decisions, numbered from 0. Whoever follows it does so by asking for numbers: nothing here knows
+/// of them.
 #[derive(Debug)]
 pub struct DecisionLog {
     ring: Box<[Slot]>,
     next: AtomicU64,
 }
 
-/// A place in the ring.
-#[derive(Debug)]
-struct Slot {
-    /// Twice one more than the number of the decision in it; odd while that is being written. Only ever grows.
-    stamp: AtomicU64,
-    decision: ArcSwapOption<Decision>,
-}
+/// A place in the ring: the number of the decision in it, and that decision. Its lock is held for as long as it takes to
+/// copy or to replace a pointer.
+#[derive(Debug, Default)]
+struct Slot(Mutex<Option<(u64, Arc<Decision>)>>);
 
 // === impl DecisionLog ===
 
 impl DecisionLog {
     /// Keeps the last `capacity` decisions; at least one.
     pub fn new(capacity: usize) -> Self {
-        let slot = || Slot { stamp: AtomicU64::new(0), decision: ArcSwapOption::empty() };
-        Self { ring: (0..capacity.max(1)).map(|_| slot()).collect(), next: AtomicU64::new(0) }
+        Self { ring: (0..capacity.max(1)).map(|_| Slot::default()).collect(), next: AtomicU64::new(0) }
     }
 
     /// Adds one and returns its number.
@@ -67,22 +60,22 @@ impl DecisionLog {
 // === impl Slot ===
 
 impl Slot {
-    /// Gives up where another has the slot, or had it later: then a thread stood still while the whole ring went
-    /// round, and one explanation is lost.
+    /// Gives up where a newer one is there already: then a thread stood still while the whole ring went round, and one
+    /// explanation is lost.
     fn write(&self, number: u64, decision: Arc<Decision>) {
-        let (seen, done) = (self.stamp.load(Relaxed), 2 * (number + 1));
-        let free = seen.is_multiple_of(2) && seen < done;
-        if free && self.stamp.compare_exchange(seen, done - 1, Acquire, Relaxed).is_ok() {
-            self.decision.store(Some(decision));
-            self.stamp.store(done, Release);
-        }
+        let mut held = self.0.lock();
+        let before = if held.as_ref().is_none_or(|(older, _)| *older < number) {
+            held.replace((number, decision))
+        } else {
+            None
+        };
+        // What it held is freed after it is unlocked.
+        drop(held);
+        drop(before);
     }
 
     fn read(&self, number: u64) -> Option<Arc<Decision>> {
-        let holds_it = || self.stamp.load(Acquire) == 2 * (number + 1);
-        // The same stamp before and after: nobody wrote in between. The load is an acquire, so that what is
-        // looked at after it was not looked at before.
-        holds_it().then(|| self.decision.load_full())?.filter(|_| holds_it())
+        self.0.lock().as_ref().filter(|(held, _)| *held == number).map(|(_, decision)| Arc::clone(decision))
     }
 }
 

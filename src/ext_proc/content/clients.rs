@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use serde::Deserialize;
 
 use super::super::head::RequestHead;
 use super::*;
 use crate::config::Sessions;
+use crate::proto::envoy::HeaderValue;
 
 /// A recorded request.
 #[derive(Deserialize)]
@@ -98,8 +98,11 @@ fn expected() -> Vec<(&'static str, Row)> {
 }
 
 fn read(recorded: &Recorded, row: Row) {
-    let header =
-        |(key, value): (&str, &str)| HeaderValue { key: key.into(), raw_value: value.into(), ..HeaderValue::default() };
+    let header = |(key, value): (&str, &str)| HeaderValue {
+        key: key.to_owned().into(),
+        raw_value: value.to_owned().into(),
+        ..HeaderValue::default()
+    };
     let headers = recorded.headers.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let headers: Vec<_> = headers.chain([(":path", recorded.path.as_str())]).map(header).collect();
     let mut head = RequestHead::read(&headers, &Sessions::default());

@@ -3,7 +3,11 @@ use super::*;
 fn read_as(headers: &[(&str, &[u8])], sessions: &Sessions) -> Identity {
     let headers: Vec<_> = headers
         .iter()
-        .map(|(key, raw)| HeaderValue { key: (*key).into(), raw_value: raw.to_vec(), ..HeaderValue::default() })
+        .map(|(key, raw)| HeaderValue {
+            key: (*key).to_owned().into(),
+            raw_value: raw.to_vec().into(),
+            ..HeaderValue::default()
+        })
         .collect();
     Identity::read(&headers, sessions)
 }

@@ -2,10 +2,13 @@ use super::super::answers::{BodyReply, RequestAnswer};
 use super::*;
 use crate::config::{ByteSize, PickerConfig, live};
 use crate::model::Endpoint;
+use crate::proto::envoy::processing_request::Request;
+use crate::proto::envoy::value::Kind;
+use crate::proto::envoy::{
+    Field, HeaderMap, HeaderValue, HttpBody, HttpHeaders, HttpTrailers, Metadata, Namespace, ProtocolConfiguration,
+    Struct, Value,
+};
 use crate::state::{PrefixIndex, pool};
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, Metadata};
-use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
-use envoy_types::pb::envoy::service::ext_proc::v3::{HttpBody, HttpHeaders, HttpTrailers, ProtocolConfiguration};
 use std::time::{Duration, SystemTime};
 
 mod conformance;
@@ -49,11 +52,7 @@ impl Stream {
     /// A new stream, in full duplex both ways.
     fn of(picker: &Arc<Picker>, now: Now) -> Self {
         let machine = Machine::new(Arc::clone(picker), Arc::default(), Options::default());
-        let protocol_config = Some(ProtocolConfiguration {
-            request_body_mode: DUPLEX,
-            response_body_mode: DUPLEX,
-            ..ProtocolConfiguration::default()
-        });
+        let protocol_config = Some(ProtocolConfiguration { request_body_mode: DUPLEX, response_body_mode: DUPLEX });
         Self { machine, picker: Arc::clone(picker), now, protocol_config, metadata: None, observe: false }
     }
 
@@ -97,19 +96,22 @@ impl Stream {
 
 fn headers(pairs: &[(&str, &str)], end: bool) -> HttpHeaders {
     let header = |(key, value): &(&str, &str)| HeaderValue {
-        key: (*key).into(),
-        raw_value: value.as_bytes().to_vec(),
+        key: (*key).to_owned().into(),
+        raw_value: (*value).to_owned().into(),
         ..HeaderValue::default()
     };
-    HttpHeaders {
-        headers: Some(HeaderMap { headers: pairs.iter().map(header).collect() }),
-        end_of_stream: end,
-        ..HttpHeaders::default()
-    }
+    HttpHeaders { headers: Some(HeaderMap { headers: pairs.iter().map(header).collect() }), end_of_stream: end }
 }
 
 fn chunk(body: &[u8], end: bool) -> HttpBody {
-    HttpBody { body: body.to_vec(), end_of_stream: end, ..HttpBody::default() }
+    HttpBody { body: body.to_vec().into(), end_of_stream: end }
+}
+
+/// What a namespace says, as the gateway tells it in metadata and attributes.
+fn said(namespace: &'static str, key: &'static str, text: &str) -> Namespace {
+    let value = Value { kind: Some(Kind::StringValue(text.to_owned().into())) };
+    let fields = vec![Field { key: key.into(), value: Some(value) }];
+    Namespace { key: namespace.into(), value: Some(Struct { fields }) }
 }
 
 fn routed() -> Reply {
@@ -308,7 +310,7 @@ fn a_buffered_gateway_gets_its_destination_with_the_body() {
     assert_eq!(stream.request_headers(CHAT, false), [Reply::RequestHeaders(answer)]);
     let replies = stream.request_body(b"{}", true);
     let [Reply::RequestBody(BodyReply::Continue(Some(answer)))] = replies.as_slice() else { panic!("{replies:?}") };
-    assert_eq!(answer.destination.as_deref(), Some("127.0.0.1:8000"));
+    assert_eq!(answer.destination, Some("127.0.0.1:8000".into()));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use crate::replay::Seconds;
 use crate::replay::engine::Request;
 use crate::replay::trace::Arrival;
-use crate::routing::rendezvous;
+use crate::routing::rendezvous::Draw;
 
 use super::view::InFlight;
 use super::{Policy, View};
@@ -25,7 +25,7 @@ impl Policy for SessionHash {
         let all: u32 = members.iter().map(|engine| self.in_flight.of(*engine)).sum();
         let bound = (LOAD_BOUND * f64::from(all + 1) / members.len() as f64).ceil();
         let has_room = |engine: &usize| f64::from(self.in_flight.of(*engine) + 1) <= bound;
-        let score = |engine: usize| rendezvous::score(conversation, engine as u64, 1.0);
+        let score = |engine: usize| Draw::new(conversation, engine as u64, 1.0).score();
         // The bound is above the mean, so somebody has room.
         let pick = members.iter().copied().filter(has_room).max_by(|a, b| score(*a).total_cmp(&score(*b)))?;
         self.in_flight.begin(pick);

@@ -39,7 +39,7 @@ impl Page {
 
     /// Takes the next piece of the page, cut anywhere.
     pub fn push(&mut self, mut piece: &[u8]) {
-        while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', piece) {
             let (rest, next) = (&piece[..end], &piece[end + 1..]);
             if self.line.is_empty() && !self.skipping && rest.len() <= LINE {
                 self.totals.line(rest);

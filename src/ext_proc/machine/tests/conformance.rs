@@ -1,16 +1,14 @@
 //! The headers of the conformance suite, with `--conformance-test-headers` and without.
 
 use super::*;
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
+use crate::ext_proc::header::text;
 
 const SELECTION: &str = "test-epp-endpoint-selection";
 const SERVED: &str = "x-conformance-test-served-endpoint";
 const SELECTED: &str = "x-conformance-test-selected-endpoint";
 
-fn metadata(namespace: &str, key: &str, text: &str) -> Option<Metadata> {
-    let value = Value { kind: Some(Kind::StringValue(text.into())) };
-    let inner = Struct { fields: [(key.to_owned(), value)].into() };
-    Some(Metadata { filter_metadata: [(namespace.to_owned(), inner)].into(), ..Metadata::default() })
+fn metadata(namespace: &'static str, key: &'static str, text: &str) -> Option<Metadata> {
+    Some(Metadata { filter_metadata: vec![said(namespace, key, text)] })
 }
 
 /// Two pods with two ranks each, one of them at an address of IPv6.
@@ -36,7 +34,7 @@ fn asked(stream: &mut Stream, selection: Option<&str>) -> Result<RequestAnswer, 
 }
 
 fn destination(stream: &mut Stream, selection: Option<&str>) -> Result<String, u16> {
-    asked(stream, selection).map(|answer| answer.destination.expect("a destination").into())
+    asked(stream, selection).map(|answer| text(&answer.destination.expect("a destination")).to_owned())
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Observability mode: everything happens but replies.
 
 use super::*;
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 
 const SECOND: &str = "127.0.0.1:9000";
 
@@ -14,10 +13,8 @@ fn watching(endpoints: Vec<Endpoint>, change: impl FnOnce(&mut PickerConfig)) ->
     Stream { protocol_config: None, observe: true, ..Stream::of(&picker, now) }
 }
 
-fn served_by(address: &str) -> std::collections::HashMap<String, Struct> {
-    let value = Value { kind: Some(Kind::StringValue(address.into())) };
-    let inner = Struct { fields: [("upstream.address".to_owned(), value)].into() };
-    [("envoy.filters.http.ext_proc".to_owned(), inner)].into()
+fn served_by(address: &str) -> Vec<Namespace> {
+    vec![said("envoy.filters.http.ext_proc", "upstream.address", address)]
 }
 
 #[test]
@@ -82,7 +79,7 @@ fn nothing_is_refused_and_no_stream_is_ended() {
 
 #[test]
 fn an_error_of_who_knows_whom_is_nobodys_failure_and_one_of_a_known_endpoint_is_its_own() {
-    for (attributes, share) in [(std::collections::HashMap::new(), 0.0), (served_by("127.0.0.1:8000"), 0.5)] {
+    for (attributes, share) in [(Vec::new(), 0.0), (served_by("127.0.0.1:8000"), 0.5)] {
         let mut stream = observing(|_| ());
         stream.request_headers(CHAT, true);
         let answer = [(":status", "503"), ("content-type", "text/plain")];

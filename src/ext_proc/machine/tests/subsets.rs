@@ -1,13 +1,10 @@
 //! The subset hint: on every request, in every mode, on whichever message it comes.
 
 use super::*;
-use envoy_types::pb::envoy::config::core::v3::Metadata;
-use envoy_types::pb::google::protobuf::{Struct, Value, value::Kind};
 
 fn hint(text: &str) -> Metadata {
-    let value = Value { kind: Some(Kind::StringValue(text.into())) };
-    let inner = Struct { fields: [("x-gateway-destination-endpoint-subset".to_owned(), value)].into() };
-    Metadata { filter_metadata: [("envoy.lb.subset_hint".to_owned(), inner)].into(), ..Metadata::default() }
+    let hint = said("envoy.lb.subset_hint", "x-gateway-destination-endpoint-subset", text);
+    Metadata { filter_metadata: vec![hint] }
 }
 
 fn refused(replies: &[Reply]) -> bool {
@@ -58,6 +55,6 @@ fn a_header_of_that_name_is_a_clients_and_restricts_nothing() {
     let headers = [(":path", "/v1/models"), ("x-gateway-destination-endpoint-subset", "10.9.9.9")];
     let replies = stream.request_headers(&headers, true);
     let [Reply::RequestHeaders(answer)] = replies.as_slice() else { panic!("{replies:?}") };
-    assert_eq!(answer.destination.as_deref(), Some("127.0.0.1:8000"));
+    assert_eq!(answer.destination, Some("127.0.0.1:8000".into()));
     assert_eq!(answer.strip, ["x-gateway-destination-endpoint-subset"]);
 }

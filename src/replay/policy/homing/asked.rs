@@ -1,12 +1,12 @@
 //! From an arrival to what the picker is asked, by the code that serves wherever there is some.
 
-use envoy_types::pb::envoy::config::core::v3::HeaderValue;
 use serde::Deserialize;
 
 use crate::config::Sessions;
 use crate::ext_proc::{Api, Identity, with_content};
 use crate::model::{Now, Part, Prompt, Request, SessionHint, SessionSource, TOKEN_ID_BYTES, Unit};
 use crate::pick::Picker;
+use crate::proto::envoy::HeaderValue;
 use crate::replay::trace::{Arrival, Content, MOONCAKE_BLOCK};
 
 /// Bytes of one block of a Mooncake trace, in token ids.
@@ -79,8 +79,8 @@ pub fn streams(arrival: &Arrival) -> bool {
 /// The session of the line, as if it came in the session header.
 fn identity(arrival: &Arrival, sessions: &Sessions) -> Identity {
     let header = |(name, id): (&String, &String)| HeaderValue {
-        key: name.clone(),
-        raw_value: id.clone().into_bytes(),
+        key: name.clone().into(),
+        raw_value: id.clone().into(),
         ..HeaderValue::default()
     };
     let headers: Vec<_> = sessions.headers.first().zip(arrival.session.as_ref()).map(header).into_iter().collect();

@@ -36,6 +36,13 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// The family of a line, whatever follows it: looked at first, because hardly any is wanted.
+pub fn family(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii_start();
+    let end = line.iter().position(|byte| *byte == b'{' || byte.is_ascii_whitespace());
+    end.map_or(line, |end| &line[..end])
+}
+
 /// Where the labels end: braces inside quotes do not count.
 fn closing_brace(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);

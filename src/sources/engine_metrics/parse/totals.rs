@@ -7,11 +7,14 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::families::{DIALECTS, Dialect, Family, Says, Signal};
 use super::lora::Lora;
-use super::sample::{Labels, Sample};
+use super::sample::{self, Labels, Sample};
 use crate::model::{EngineKind, EngineReport};
 
 /// Groups of one page: far more ranks than a server has. Series of further groups are passed over.
 const MOST_GROUPS: usize = 256;
+
+/// The one family that all engines have in common: when the process began.
+const PROCESS_START: &str = "process_start_time_seconds";
 
 /// The lines so far, taken together.
 #[derive(Debug, Default)]
@@ -42,20 +45,17 @@ impl Totals {
 
     /// Takes one line in, without its end.
     pub fn line(&mut self, line: &[u8]) {
-        if line.first().is_none_or(|first| *first == b'#') {
+        if !self.wants(sample::family(line)) {
             return;
         }
         let Some(Sample { family, labels, value }) = Sample::parse(line) else { return };
         // NaN, infinities and negative numbers say nothing about a queue.
         let value = Some(value).filter(|value| value.is_finite() && *value >= 0.0);
-        if family == "process_start_time_seconds" {
+        if family == PROCESS_START {
             self.process_start = value.or(self.process_start);
             return;
         }
-        for (found, dialect) in DIALECTS.iter().enumerate() {
-            if self.only.is_some_and(|only| only != dialect.engine) {
-                continue;
-            }
+        for (found, dialect) in self.dialects() {
             for known in dialect.families.iter().filter(|known| known.name == family) {
                 self.found[found] = true;
                 if let Some(value) = value.filter(|_| is_wanted(known, &labels)) {
@@ -87,6 +87,18 @@ impl Totals {
             adapters: self.lora.report(),
             process_start: self.process_start,
         }
+    }
+
+    /// Whether lines of this family are read.
+    fn wants(&self, family: &[u8]) -> bool {
+        let mut known = self.dialects().flat_map(|(_, dialect)| dialect.families);
+        family == PROCESS_START.as_bytes() || known.any(|known| known.name.as_bytes() == family)
+    }
+
+    /// The engines whose names count, with their places.
+    fn dialects(&self) -> impl Iterator<Item = (usize, &'static Dialect)> + use<> {
+        let only = self.only;
+        DIALECTS.iter().enumerate().filter(move |(_, dialect)| only.is_none_or(|only| only == dialect.engine))
     }
 
     fn series(&mut self, dialect: &Dialect, family: &Family, labels: &Labels<'_>, value: f64) {
