@@ -1,0 +1,50 @@
+//! What each hot step costs by itself, one file a step.
+//!
+//! `cargo bench --bench steps [-- NAME]` times all of them, or those whose name contains this, and writes their section of
+//! `bench/report.md` in the target folder. Nothing here goes over a wire: `stream` does that.
+
+mod decision;
+mod hashing;
+mod headers;
+mod metrics_page;
+mod pickers;
+mod report;
+#[allow(dead_code, reason = "`stream` needs the rest of it")]
+#[path = "../shared/requests.rs"]
+mod requests;
+mod routing;
+#[path = "../shared/sections.rs"]
+mod sections;
+mod sessions;
+mod shapes;
+#[allow(dead_code, reason = "`stream` needs the rest of it")]
+#[path = "../shared/statistics.rs"]
+mod statistics;
+
+use criterion::Criterion;
+
+/// The product's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
+    for step in [
+        headers::bench,
+        shapes::bench,
+        hashing::bench,
+        sessions::bench,
+        routing::bench,
+        decision::bench,
+        metrics_page::bench,
+    ] {
+        step(&mut criterion);
+    }
+    criterion.final_summary();
+    // Without it, `cargo test --benches` runs each once and measures nothing.
+    let measures = std::env::args().any(|argument| argument == "--bench");
+    if measures && !std::env::args().any(|argument| argument == "--list") {
+        report::write(&sessions::beside_a_writer())?;
+    }
+    Ok(())
+}
