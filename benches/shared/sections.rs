@@ -36,10 +36,10 @@ pub fn circumstances() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let loads = read("/proc/loadavg");
     let load = loads.split(' ').take(2).collect::<Vec<_>>().join(" and ");
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = read("/proc/cpuinfo");
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("a processor without a name", |(_, model)| model);
     let build = if cfg!(debug_assertions) { " **Not an optimised build.**" } else { "" };
-    format!("{model}, {cores} cores for this process; load average {load} over 1 and 5 minutes.{build}")
+    format!("{model}, {cores} cores; load average {load} over 1 and 5 minutes.{build}")
 }

@@ -21,6 +21,8 @@ mod shapes;
 #[path = "../shared/statistics.rs"]
 mod statistics;
 
+use std::time::Duration;
+
 use criterion::Criterion;
 
 /// The product's allocator.
@@ -28,7 +30,9 @@ use criterion::Criterion;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<()> {
-    let mut criterion = Criterion::default().configure_from_args();
+    // Medians hold still after a second or two; there are forty steps.
+    let timing = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    let mut criterion = timing.configure_from_args();
     for step in [
         headers::bench,
         shapes::bench,

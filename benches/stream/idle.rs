@@ -36,10 +36,9 @@ impl Default for Args {
 /// Measures each number of endpoints and writes what they cost.
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let port = engines().await?;
-    let mut table =
-        "| endpoints | pages read a second | share of a core | budget | met | us a page | resident, MiB |\n\
+    let mut table = "| endpoints | pages read a second | share of a core | budget | met | us a page | resident, MB |\n\
                      |---|---|---|---|---|---|---|\n"
-            .to_owned();
+        .to_owned();
     for (done, (endpoints, budget)) in RUNS.into_iter().enumerate() {
         let left = (SETTLE.as_secs() + args.seconds) * (RUNS.len() - done) as u64;
         eprintln!("{endpoints} endpoints, about {left} s left");
@@ -48,7 +47,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let setup = Setup { endpoints: addresses.collect(), config: "engineMetrics: {enabled: true, interval: 1s}\n" };
         let homing = Picker::start(Kind::Homing, &setup)?;
         sleep(SETTLE).await;
-        let good = "homing_scrapes_total{outcome=\"ok\"}";
+        let good = "homing_scrapes_total{outcome=\"good\"}";
         let (began, spent, read) = (Instant::now(), homing.cpu_time()?, homing.count(good)?);
         sleep(Duration::from_secs(args.seconds)).await;
         let spent = (homing.cpu_time()? - spent).as_secs_f64();
@@ -59,7 +58,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "| {endpoints} | {:.0} | {share:.4} | {budget} | {met} | {:.0} | {:.0} |\n",
             read / took,
             spent * 1e6 / read,
-            crate::memory::mib(homing.resident()?.0),
+            crate::memory::mb(homing.resident()?.0),
         ));
     }
     let text = format!(

@@ -146,7 +146,8 @@ fn homing(setup: &Setup, files: &TempDir) -> anyhow::Result<Command> {
 /// In one step, so that nobody reads half a file.
 fn write_endpoints(files: &TempDir, endpoints: &[SocketAddr]) -> anyhow::Result<()> {
     let line = |endpoint: &SocketAddr| {
-        format!("  - {{name: '{endpoint}', address: {}, port: {}}}\n", endpoint.ip(), endpoint.port())
+        let (ip, port) = (endpoint.ip(), endpoint.port());
+        format!("  - {{name: r-{ip}-{port}, address: {ip}, port: {port}}}\n")
     };
     let document = format!("endpoints:\n{}", endpoints.iter().map(line).collect::<String>());
     let [new, file] = ["endpoints.new", "endpoints.yaml"].map(|name| files.path().join(name));

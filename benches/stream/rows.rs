@@ -111,7 +111,7 @@ async fn measure(kind: Kind, wanted: &str, rounds: usize, length: Duration) -> a
             }
             row.push(costs);
             let parts = (done * rounds + round + 1) as u32;
-            let left = begun.elapsed() / parts * (chosen.len() * rounds) as u32 - begun.elapsed();
+            let left = begun.elapsed() / parts * ((chosen.len() * rounds) as u32 - parts);
             if round + 1 == rounds {
                 eprintln!("{row}   about {} s left", left.as_secs());
             }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use futures_util::future::{join, try_join_all};
 use tokio::time::sleep;
 
-use crate::memory::mib;
+use crate::memory::mb;
 use crate::pickers::{Kind, Picker, Setup};
 use crate::sections;
 
@@ -27,7 +27,7 @@ const SAMPLES: usize = 20;
 /// Memory is flat if it grew by no more than this over the second half, by its straight line: by this share, or by so
 /// many bytes, which an allocator may keep more or less at any moment.
 const GROWTH_SHARE: f64 = 0.02;
-const GROWTH_BYTES: f64 = 2.0 * 1024.0 * 1024.0;
+const GROWTH_BYTES: f64 = 2e6;
 
 /// The table of sessions and the index are bounded, and full within a minute.
 const CONFIG: &str = "engineMetrics: {enabled: false}\nsessions: {maxSessions: 10000}\n";
@@ -70,7 +70,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             samples.borrow_mut().push(sample);
             if (part + 1) % SAMPLES == 0 {
                 let left = length.saturating_sub(begun.elapsed()).as_secs();
-                eprintln!("{:.0} MiB, {} requests, {left} s left", mib(resident), sample.done.requests);
+                eprintln!("{:.0} MB, {} requests, {left} s left", mb(resident), sample.done.requests);
             }
             // Endpoints come and go as well.
             let away = part % (2 * endpoints.len());
@@ -92,10 +92,10 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = format!(
         "{:.1} minutes, {WORKERS} in flight: chats of 1 KB to 256 KB, events and GETs of 50,000 sessions, one in three cut off \
          in one of five phases; connections are made anew, and endpoints come and go.\n\n{}\nOver the second half memory \
-         grew by {:+.1} MiB: {}. Left behind: {left}.\n\n{}",
+         grew by {:+.1} MB: {}. Left behind: {left}.\n\n{}",
         args.minutes,
         table(&samples),
-        growth / f64::from(1 << 20),
+        growth / 1e6,
         if flat { "flat" } else { "**not flat**" },
         sections::circumstances(),
     );
@@ -141,11 +141,11 @@ fn growth(samples: &[Sample]) -> f64 {
 }
 
 fn table(samples: &[Sample]) -> String {
-    let mut table = "| until, min | requests | cut off | us of CPU each | resident, MiB: least | mean | most |\n|---|---|---|---|---|---|---|\n".to_owned();
+    let mut table = "| until, min | requests | cut off | us of CPU each | resident, MB: least | mean | most |\n|---|---|---|---|---|---|---|\n".to_owned();
     let mut before = Sample { at: Duration::ZERO, resident: 0, cpu: Duration::ZERO, done: traffic::Count::default() };
     for part in samples.chunks(SAMPLES) {
         let Some(&last) = part.last() else { continue };
-        let resident = part.iter().map(|sample| mib(sample.resident));
+        let resident = part.iter().map(|sample| mb(sample.resident));
         let requests = last.done.requests - before.done.requests;
         table.push_str(&format!(
             "| {:.1} | {requests} | {} | {:.1} | {:.1} | {:.1} | {:.1} |\n",
