@@ -4,19 +4,19 @@
 #[path = "support/counting.rs"]
 mod counting;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use homing::model::{EndpointId, SessionKey};
 use homing::state::{PromptLength, Session, Sessions, Stamp};
+use parking_lot::Mutex;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// One test at a time: what is held is counted over all threads.
-static ALONE: Mutex<()> = Mutex::new(());
+static ALONE: Mutex<()> = parking_lot::const_mutex(());
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::BenchmarkId;
 use homing::model::{Now, Part};
 
+use crate::Steps;
 use crate::pickers::{only, picker, request};
 use crate::requests::prose;
 
@@ -17,7 +18,7 @@ const CASES: [(u16, usize, &str); 5] = [
     (5_000, 1 << 10, "5,000 endpoints, 1 KB"),
 ];
 
-pub fn bench(criterion: &mut Criterion) {
+pub fn bench(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("decision");
     for (endpoints, bytes, name) in CASES {
         let picker = picker(endpoints);

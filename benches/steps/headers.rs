@@ -3,16 +3,17 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::BenchmarkId;
 use envoy_types::pb::envoy::service::ext_proc::v3::ProcessingRequest;
 use homing::ext_proc::{Budget, Machine, Options};
 use homing::model::Now;
 use prost::Message;
 
+use crate::Steps;
 use crate::pickers;
 use crate::requests::scripted;
 
-pub fn bench(criterion: &mut Criterion) {
+pub fn bench(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("headers");
     let picker = pickers::picker(8);
     let budget = Arc::new(Budget::new(picker.metrics().buffered_bytes.clone()));

@@ -3,6 +3,7 @@
 //! `cargo bench --bench steps [-- NAME]` times all of them, or those whose name contains this, and writes their section of
 //! `bench/report.md` in the target folder. Nothing here goes over a wire: `stream` does that.
 
+mod cpu_time;
 mod decision;
 mod hashing;
 mod headers;
@@ -29,10 +30,13 @@ use criterion::Criterion;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What a step is given to time itself with.
+type Steps = Criterion<cpu_time::CpuTime>;
+
 fn main() -> anyhow::Result<()> {
     // Medians hold still after a second or two; there are forty steps.
     let timing = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    let mut criterion = timing.configure_from_args();
+    let mut criterion = timing.with_measurement(cpu_time::CpuTime).configure_from_args();
     for step in [
         headers::bench,
         shapes::bench,

@@ -2,8 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{BenchmarkId, Throughput};
 use homing::sources::engine_metrics::parse;
+
+use crate::Steps;
 
 const PAGES: [(&str, &str); 3] = [
     ("vLLM 0.32", include_str!("../../tests/data/vllm-0.32-metrics.txt")),
@@ -11,7 +13,7 @@ const PAGES: [(&str, &str); 3] = [
     ("trtllm-serve", include_str!("../../tests/data/trtllm-serve-metrics.txt")),
 ];
 
-pub fn bench(criterion: &mut Criterion) {
+pub fn bench(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("metrics page");
     for (engine, page) in PAGES {
         group.throughput(Throughput::Bytes(page.len() as u64));

@@ -20,8 +20,8 @@ pub fn write(more: &str) -> anyhow::Result<()> {
     let mut steps = Vec::new();
     find(&folder, &mut steps);
     steps.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut text = "Each step by itself, on one thread, with everything warm: the middle of Criterion's estimates.\n\n\
-                    | step | time | budget |\n|---|---|---|\n"
+    let mut text = "CPU time of each step by itself, on one thread, with everything warm: the middle of Criterion's estimates.\n\n\
+                    | step | CPU time | budget |\n|---|---|---|\n"
         .to_owned();
     for (name, nanos) in steps {
         let budget = BUDGETS.iter().find(|(step, _)| *step == name);

@@ -2,11 +2,13 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::BenchmarkId;
 use homing::config::PickerConfig;
 use homing::routing::{Candidate, PickContext, Scorers, picker};
 
-pub fn bench(criterion: &mut Criterion) {
+use crate::Steps;
+
+pub fn bench(criterion: &mut Steps) {
     let scorers = Scorers::new(&PickerConfig::default().scorers);
     let mut scratch = Vec::new();
     let mut group = criterion.benchmark_group("routing");
@@ -29,7 +31,7 @@ pub fn bench(criterion: &mut Criterion) {
 
 /// Of a prompt of 8,000 tokens, `held` is the share that one in three has.
 fn candidate(member: u32, held: f64) -> Candidate {
-    let uncached = if member % 3 == 0 { 8_000.0 * (1.0 - held) } else { 8_000.0 };
+    let uncached = if member.is_multiple_of(3) { 8_000.0 * (1.0 - held) } else { 8_000.0 };
     Candidate {
         member,
         placement: u64::from(member).wrapping_mul(0x9e37_79b9_7f4a_7c15),

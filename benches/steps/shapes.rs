@@ -2,13 +2,14 @@
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{BenchmarkId, Throughput};
 use homing::ext_proc::{Api, with_content};
 use serde_json::{Value, json};
 
+use crate::Steps;
 use crate::requests::{chat, prose};
 
-pub fn bench(criterion: &mut Criterion) {
+pub fn bench(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("shapes");
     for (name, api, body) in bodies() {
         group.throughput(Throughput::Bytes(body.len() as u64));
@@ -23,8 +24,7 @@ pub fn bench(criterion: &mut Criterion) {
 fn bodies() -> Vec<(String, Api, Vec<u8>)> {
     let text = |bytes| prose(7, bytes);
     let turns = |bytes: usize| -> Vec<Value> {
-        let turn =
-            |n: usize| json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "content": prose(n, bytes)});
+        let turn = |n: usize| json!({"role": role(n), "content": prose(n, bytes)});
         (0..32).map(turn).collect()
     };
     let tool = |n| {
@@ -36,7 +36,7 @@ fn bodies() -> Vec<(String, Api, Vec<u8>)> {
     let tools: Vec<Value> = (0..20).map(tool).collect();
     let blocks: Vec<Value> = (0..16)
         .map(|n| {
-            json!({"role": if n % 2 == 0 { "user" } else { "assistant" },
+            json!({"role": role(n),
                         "content": [{"type": "text", "text": prose(n, 2_000), "cache_control": {"type": "ephemeral"}}]})
         })
         .collect();
@@ -74,4 +74,8 @@ fn bodies() -> Vec<(String, Api, Vec<u8>)> {
         of("8,000 token ids", Api::VllmGenerate, json!({"model": "m", "token_ids": ids})),
     ]);
     all
+}
+
+fn role(turn: usize) -> &'static str {
+    ["user", "assistant"][turn % 2]
 }

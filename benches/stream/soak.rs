@@ -129,11 +129,12 @@ async fn left_behind(homing: &Picker) -> anyhow::Result<String> {
 
 /// Bytes by which the straight line through the samples rises from their first to their last.
 fn growth(samples: &[Sample]) -> f64 {
-    let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
-    let (at, bytes): (fn(&Sample) -> f64, fn(&Sample) -> f64) = (|it| it.at.as_secs_f64(), |it| it.resident as f64);
-    let (mean_at, mean_bytes) = (mean(at), mean(bytes));
-    let together: f64 = samples.iter().map(|it| (at(it) - mean_at) * (bytes(it) - mean_bytes)).sum();
-    let spread: f64 = samples.iter().map(|it| (at(it) - mean_at).powi(2)).sum();
+    let points = || samples.iter().map(|sample| (sample.at.as_secs_f64(), sample.resident as f64));
+    let count = samples.len() as f64;
+    let mean_at = points().map(|(at, _)| at).sum::<f64>() / count;
+    let mean_bytes = points().map(|(_, bytes)| bytes).sum::<f64>() / count;
+    let together: f64 = points().map(|(at, bytes)| (at - mean_at) * (bytes - mean_bytes)).sum();
+    let spread: f64 = points().map(|(at, _)| (at - mean_at).powi(2)).sum();
     match (samples.first(), samples.last()) {
         (Some(first), Some(last)) if spread > 0.0 => together / spread * (last.at - first.at).as_secs_f64(),
         _ => 0.0,
