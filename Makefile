@@ -29,7 +29,7 @@ with_control_plane = plane="$$(scripts/parts/control-plane)" && crds="$$(scripts
 with_ai_gateway = ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMING_ENVOY_AI_GATEWAY="$$ai_gateway" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-gateway test test-long test-vllm test-mutants bench lint lint-rust fmt parts rust compiler python namespaces curl
+.PHONY: help demo demo-gateway test test-long test-vllm test-mutants bench bench-stream soak lint lint-rust fmt parts rust compiler python namespaces curl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,9 @@ demo-gateway: rust python namespaces ## the same behind a real Envoy Gateway at 
 test: rust python namespaces curl ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
 	@$(with_control_plane) $(with_ai_gateway) $(with_parts) cargo test --locked $(TEST_ARGS)
 
-test-long: rust python namespaces ## run the tests of outages at full length (options in TEST_ARGS)
+test-long: rust python namespaces ## run the tests of outages and of many sessions at full length (options in TEST_ARGS)
 	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
+	@HOMING_TEST_SESSIONS=10000000 cargo test --locked --test sessions $(TEST_ARGS)
 
 # What is measured are hits, so a quick build will do. The engines are neither in `make parts` nor in `make test`.
 test-vllm: rust python ## compare round robin and Homing on two real vLLM replicas, 3.3 GB the first time (options in VLLM_ARGS)
@@ -60,8 +61,16 @@ test-vllm: rust python ## compare round robin and Homing on two real vLLM replic
 test-mutants: rust python ## show that the end-to-end tests fail on builds that are wrong on purpose
 	@$(with_parts) python3 tests/mutants.py $(MUTANTS)
 
-bench: rust ## time the hot steps (options in BENCH_ARGS)
-	@cargo bench --locked $(BENCH_ARGS)
+# Each writes its section of $(target)/bench/report.md.
+bench: rust python ## measure all that docs/performance.md tells, about 15 minutes and the build of a release
+	@cargo bench --locked --bench steps
+	@$(with_envoy) cargo bench --locked --bench stream -- all
+
+bench-stream: rust ## measure what a pick costs beside a picker that does nothing (options in STREAM_ARGS)
+	@cargo bench --locked --bench stream -- rows $(STREAM_ARGS)
+
+soak: rust ## half an hour of mixed traffic with aborts: does memory stay flat? (options in SOAK_ARGS)
+	@cargo bench --locked --bench stream -- soak $(SOAK_ARGS)
 
 lint: lint-rust python ## check format, lints, docs, dependencies, scripts and the chart
 	@deny="$$(scripts/parts/cargo-deny)" && "$$deny" --locked check bans licenses sources

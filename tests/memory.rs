@@ -1,37 +1,14 @@
 //! What the state takes, in bytes that were asked of the allocator.
-#![allow(unsafe_code, reason = "whoever counts what is allocated has to be the allocator")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[allow(dead_code, reason = "other test binaries need the rest of it")]
+#[path = "support/counting.rs"]
+mod counting;
 
+use counting::held_here;
 use homing::state::{Lane, PrefixIndex};
 
-/// Counts by thread, so that tests do not see each other. Nothing here is freed by another thread.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends may free after its counter is gone.
-    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// What the index may take for one (block, endpoint).
 const BYTES_PER_BLOCK: f64 = 40.0;
@@ -42,9 +19,9 @@ const TURN_BLOCKS: u64 = 5;
 const FIRST_BLOCKS: u64 = 24;
 const NO_LIMIT: usize = 1 << 22;
 
-/// Bytes that are allocated by this thread now.
+/// Bytes that this thread holds now; tests beside it do not count.
 fn live() -> f64 {
-    LIVE.get() as f64
+    held_here() as f64
 }
 
 /// A hash that stands for block `at` of chat `chat`.

@@ -27,20 +27,19 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 const KEY: &str = "x-gateway-destination-endpoint";
-const ENDPOINT: &str = "127.0.0.1:20001";
 
 /// The size that pickers of the field send.
 const CHUNK: usize = 62_000;
 
 /// Serves for ever; says where in the words that `homing serve` uses.
-pub fn run() -> anyhow::Result<()> {
+pub fn run(endpoint: &str) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         println!(r#"{{"message":"listening","port_name":"grpc","address":"{address}"}}"#);
         println!(r#"{{"message":"ready"}}"#);
-        let service = ExternalProcessorServer::new(Echo { picked: picked() });
+        let service = ExternalProcessorServer::new(Echo { picked: picked(endpoint) });
         Server::builder()
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(4 << 20)
@@ -160,12 +159,12 @@ fn streamed(body: Vec<u8>, end_of_stream: bool) -> BodyResponse {
 }
 
 /// The endpoint in a header and in metadata, since no gateway reads both.
-fn picked() -> ProcessingResponse {
-    let header = HeaderValue { key: KEY.to_owned(), raw_value: ENDPOINT.into(), ..Default::default() };
+fn picked(endpoint: &str) -> ProcessingResponse {
+    let header = HeaderValue { key: KEY.to_owned(), raw_value: endpoint.into(), ..Default::default() };
     let set_headers = vec![HeaderValueOption { header: Some(header), ..Default::default() }];
     let header_mutation = Some(HeaderMutation { set_headers, ..Default::default() });
     let common = CommonResponse { header_mutation, ..Default::default() };
-    let endpoint = Value { kind: Some(Kind::StringValue(ENDPOINT.to_owned())) };
+    let endpoint = Value { kind: Some(Kind::StringValue(endpoint.to_owned())) };
     let fields = Struct { fields: HashMap::from([(KEY.to_owned(), endpoint)]) };
     let namespace = Value { kind: Some(Kind::StructValue(fields)) };
     ProcessingResponse {

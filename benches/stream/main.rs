@@ -1,102 +1,98 @@
-//! What one pick costs in CPU time, beside a picker that does nothing.
+//! What Homing costs as a process, beside a picker that does nothing.
 //!
-//! Drives `homing serve` and an echo picker with the same ext_proc streams, in turn, round after round, and
-//! compares the CPU time that each process spent. Without a gateway in between: Envoy's own cost is three to
-//! four times a picker's and would hide the difference.
-//!
-//! `cargo bench --bench stream [-- --quick]` prints a table and writes `bench/stream.json` in the target folder.
+//! Homing and an echo picker run as processes of their own; what they cost is read from `/proc`. One subcommand measures
+//! one thing, and writes its section of `bench/report.md` in the target folder:
+//! `cargo bench --bench stream -- [rows | memory | idle | envoy | all]`. `soak` is for half an hour.
 
+mod codec;
 mod echo;
+mod envoy;
+mod exchange;
+mod idle;
 mod load;
 mod machine;
+mod memory;
+mod page;
 mod pickers;
+mod process;
 mod report;
+#[path = "../shared/requests.rs"]
 mod requests;
+mod rows;
+#[path = "../shared/sections.rs"]
+mod sections;
+mod soak;
+#[path = "../shared/statistics.rs"]
+mod statistics;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context;
-use clap::Parser;
-
-use pickers::{Kind, Picker};
-use report::Row;
+use clap::{Parser, Subcommand};
 
 /// The product's allocator, for the echo picker too: it runs in this binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs the stream benchmark.
+/// Measures Homing as a process.
 #[derive(Debug, Parser)]
+#[command(bin_name = "cargo bench --bench stream --")]
 struct Args {
-    /// A ninth of the time, for a first look.
-    #[arg(long)]
-    quick: bool,
-    /// Rounds for each row; each round measures both pickers once.
-    #[arg(long, default_value_t = 9)]
-    rounds: usize,
-    /// How long one picker is driven in one round, in milliseconds.
-    #[arg(long, default_value_t = 1_000)]
-    millis: u64,
-    /// Only rows whose name contains this.
-    #[arg(long, default_value = "")]
-    row: String,
-    /// Compare the echo picker with itself: what remains is noise.
-    #[arg(long)]
-    noise: bool,
-    /// Be the echo picker. The benchmark starts itself with this.
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Be the echo picker that answers this endpoint. The benchmark starts itself with it.
     #[arg(long, hide = true)]
-    echo: bool,
+    echo: Option<String>,
     /// Given by `cargo bench`, and not by `cargo test --benches`.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// CPU time of a pick, by kind of request, beside the echo picker's.
+    Rows(rows::Args),
+    /// Memory with ten thousand streams open.
+    Memory(memory::Args),
+    /// CPU time without requests, while engines are asked for their metrics every second.
+    Idle(idle::Args),
+    /// Latency and throughput through a real Envoy, beside the echo picker's.
+    Envoy(envoy::Args),
+    /// All of the above, one after the other.
+    All,
+    /// Mixed traffic with aborts, and whether memory stays flat.
+    Soak(soak::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if args.echo {
-        echo::run()?;
+    if let Some(endpoint) = args.echo {
+        echo::run(&endpoint)?;
         return Ok(ExitCode::SUCCESS);
     }
     if !args.bench {
         println!("this measures for minutes: run it with `cargo bench --bench stream`");
         return Ok(ExitCode::SUCCESS);
     }
-    let (rounds, millis) = if args.quick { (3, args.millis / 3) } else { (args.rounds, args.millis) };
     let pinned = machine::pin_self();
-    let measured = if args.noise { Kind::Echo } else { Kind::Homing };
-    let rows = measure(measured, &args.row, rounds, Duration::from_millis(millis))?;
-    report::print(&rows, measured, pinned);
-    let path = report::write(&rows, measured, pinned).context("cannot write the report")?;
-    println!("\n{}", path.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-/// One row for each kind of request, both pickers in turn: what disturbs one disturbs the other as well.
-fn measure(kind: Kind, wanted: &str, rounds: usize, length: Duration) -> anyhow::Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let floor = Picker::start(Kind::Echo).context("cannot start the echo picker")?;
-    let picker = Picker::start(kind).with_context(|| format!("cannot start {}", kind.name()))?;
     runtime.block_on(async {
-        let clients = [load::connect(floor.address()).await?, load::connect(picker.address()).await?];
-        let mut rows = Vec::new();
-        for (name, corpus) in requests::rows().filter(|(name, _)| name.contains(wanted)) {
-            for client in &clients {
-                client.warm_up(&corpus).await.with_context(|| format!("{name}: warming up"))?;
-            }
-            let mut row = Row::new(name);
-            for _ in 0..rounds {
-                let mut cost = [0.0; 2];
-                for ((cost, client), process) in cost.iter_mut().zip(&clients).zip([&floor, &picker]) {
-                    let before = process.cpu_time()?;
-                    let picks = client.drive(&corpus, length).await.with_context(|| name.to_owned())?;
-                    *cost = (process.cpu_time()? - before).as_secs_f64() * 1e6 / picks as f64;
+        match args.what.unwrap_or_else(|| What::Rows(rows::Args::default())) {
+            What::Rows(args) => rows::run(&args, pinned).await,
+            What::Memory(args) => memory::run(&args).await,
+            What::Idle(args) => idle::run(&args).await,
+            What::Envoy(args) => envoy::run(&args).await,
+            What::Soak(args) => soak::run(&args).await,
+            What::All => {
+                let mut worst = rows::run(&rows::Args::default(), pinned).await?;
+                for code in [
+                    memory::run(&memory::Args::default()).await?,
+                    idle::run(&idle::Args::default()).await?,
+                    envoy::run(&envoy::Args::default()).await?,
+                ] {
+                    worst = if code == ExitCode::SUCCESS { worst } else { code };
                 }
-                row.push(cost);
+                Ok(worst)
             }
-            eprintln!("{row}");
-            rows.push(row);
         }
-        Ok(rows)
     })
 }

@@ -1,5 +1,6 @@
-//! The two pickers as child processes, and the CPU time they have spent.
+//! The pickers as child processes.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -10,20 +11,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::machine;
-
-/// Endpoints that Homing scores in each pick. Nothing listens there: they are only ever picked.
-const ENDPOINTS: u16 = 16;
-
-/// Metrics are not scraped: that costs by the second and not by the pick.
-const CONFIG: &str = "
-apiVersion: homing.dev/v1alpha1
-kind: PickerConfig
-engineMetrics: {enabled: false}
-";
-
-/// Clock ticks a second in `/proc/<pid>/stat`; the same on every Linux that Rust supports.
-const TICKS: u64 = 100;
+use crate::{machine, page, process};
 
 /// Which picker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +22,22 @@ pub enum Kind {
     Homing,
 }
 
+/// What a picker is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The echo picker answers the first.
+    pub endpoints: Vec<SocketAddr>,
+    /// Further fields of the configuration.
+    pub config: &'static str,
+}
+
 /// A running picker; killed when dropped.
 #[derive(Debug)]
 pub struct Picker {
     child: Child,
-    address: SocketAddr,
-    _files: TempDir,
+    /// By the names that the log gives them.
+    ports: HashMap<String, SocketAddr>,
+    files: TempDir,
 }
 
 // === impl Kind ===
@@ -53,42 +51,64 @@ impl Kind {
     }
 }
 
+// === impl Setup ===
+
+impl Setup {
+    /// Metrics are not scraped: that costs by the second and not by the pick.
+    pub fn with_endpoints(endpoints: impl Iterator<Item = SocketAddr>) -> Self {
+        Self { endpoints: endpoints.collect(), config: "engineMetrics: {enabled: false}\n" }
+    }
+}
+
 // === impl Picker ===
 
 impl Picker {
-    /// Starts it and waits until it listens.
-    pub fn start(kind: Kind) -> anyhow::Result<Self> {
+    /// Starts it and waits until it is ready.
+    pub fn start(kind: Kind, setup: &Setup) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
         let mut child = match kind {
-            Kind::Echo => echo()?.spawn()?,
-            Kind::Homing => homing(&files)?.spawn()?,
+            Kind::Echo => echo(setup)?.spawn()?,
+            Kind::Homing => homing(setup, &files)?.spawn()?,
         };
         let output: Box<dyn Read + Send> = match kind {
             Kind::Echo => Box::new(child.stdout.take().context("its output is not a pipe")?),
             Kind::Homing => Box::new(child.stderr.take().context("its log is not a pipe")?),
         };
+        let mut picker = Self { child, ports: HashMap::new(), files };
         let mut lines = BufReader::new(output).lines();
-        let address = address(&mut lines);
+        picker.ports = ports(&mut lines)?;
         // Whatever else it says must be read, or it would block on a full pipe.
         thread::spawn(move || lines.for_each(drop));
-        let mut picker = Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)), _files: files };
-        picker.address = address?;
         Ok(picker)
     }
 
+    /// Where it takes streams.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.ports["grpc"]
     }
 
-    /// CPU time of all its threads, user and system: by the scheduler's nanoseconds, else by ticks of 10 ms.
+    /// CPU time that it has spent.
     pub fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let process = format!("/proc/{}", self.child.id());
-        let mut nanos = 0;
-        for task in fs::read_dir(format!("{process}/task")).context("the picker has ended")? {
-            let Ok(stat) = fs::read_to_string(task?.path().join("schedstat")) else { return ticks(&process) };
-            nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>()?;
-        }
-        if nanos == 0 { ticks(&process) } else { Ok(Duration::from_nanos(nanos)) }
+        process::cpu_time(self.child.id())
+    }
+
+    /// Bytes that it holds in memory, and the most that it ever held.
+    pub fn resident(&self) -> anyhow::Result<(u64, u64)> {
+        process::resident(self.child.id())
+    }
+
+    /// The sum of all of Homing's series whose name begins so. Blocks, and not for long.
+    pub fn count(&self, name: &str) -> anyhow::Result<f64> {
+        let page = page::get(self.ports["metrics"], "/metrics")?;
+        let series = page.lines().filter(|line| line.starts_with(name));
+        let values = series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).collect::<Vec<_>>();
+        anyhow::ensure!(!values.is_empty(), "no series {name}");
+        Ok(values.into_iter().sum())
+    }
+
+    /// Gives Homing other endpoints, which it follows.
+    pub fn replace(&self, endpoints: &[SocketAddr]) -> anyhow::Result<()> {
+        write_endpoints(&self.files, endpoints)
     }
 }
 
@@ -100,19 +120,20 @@ impl Drop for Picker {
     }
 }
 
-fn echo() -> anyhow::Result<Command> {
+fn echo(setup: &Setup) -> anyhow::Result<Command> {
     let program = env::current_exe()?;
     let mut command = machine::pinned(program.to_str().context("this program's path is not UTF-8")?);
-    command.arg("--echo").stdout(Stdio::piped());
+    let endpoint = setup.endpoints.first().context("no endpoint")?;
+    command.arg(format!("--echo={endpoint}")).stdout(Stdio::piped());
     Ok(command)
 }
 
-fn homing(files: &TempDir) -> anyhow::Result<Command> {
-    let endpoints = (1..=ENDPOINTS).map(|n| format!("  - {{name: r{n}, address: 127.0.0.1, port: {}}}\n", 20_000 + n));
-    let endpoints = format!("endpoints:\n{}", endpoints.collect::<String>());
-    fs::write(files.path().join("endpoints.yaml"), endpoints)?;
-    fs::write(files.path().join("config.yaml"), CONFIG)?;
-    let mut command = machine::pinned(env!("CARGO_BIN_EXE_homing"));
+fn homing(setup: &Setup, files: &TempDir) -> anyhow::Result<Command> {
+    write_endpoints(files, &setup.endpoints)?;
+    let config = format!("apiVersion: homing.dev/v1alpha1\nkind: PickerConfig\n{}", setup.config);
+    fs::write(files.path().join("config.yaml"), config)?;
+    let program = env::var("HOMING_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_homing").to_owned());
+    let mut command = machine::pinned(&program);
     command.arg("serve");
     command.arg("--endpoints-file").arg(files.path().join("endpoints.yaml"));
     command.arg("--config-file").arg(files.path().join("config.yaml"));
@@ -122,27 +143,32 @@ fn homing(files: &TempDir) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Where it listens for gRPC, once it says that it is ready.
-fn address(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> anyhow::Result<SocketAddr> {
-    let mut address = None;
+/// In one step, so that nobody reads half a file.
+fn write_endpoints(files: &TempDir, endpoints: &[SocketAddr]) -> anyhow::Result<()> {
+    let line = |endpoint: &SocketAddr| {
+        let (ip, port) = (endpoint.ip(), endpoint.port());
+        format!("  - {{name: r-{ip}-{port}, address: {ip}, port: {port}}}\n")
+    };
+    let document = format!("endpoints:\n{}", endpoints.iter().map(line).collect::<String>());
+    let [new, file] = ["endpoints.new", "endpoints.yaml"].map(|name| files.path().join(name));
+    fs::write(&new, document)?;
+    Ok(fs::rename(new, file)?)
+}
+
+/// Where it listens, once it says that it is ready.
+fn ports(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> anyhow::Result<HashMap<String, SocketAddr>> {
+    let mut ports = HashMap::new();
     for line in lines {
         let line = line?;
         let Ok(said) = serde_json::from_str::<Value>(&line) else { bail!("it says: {line}") };
         match (said["message"].as_str(), said["port_name"].as_str()) {
-            (Some("listening"), Some("grpc")) => {
-                address = Some(said["address"].as_str().context("an address that is no string")?.parse()?);
+            (Some("listening"), Some(name)) => {
+                let address = said["address"].as_str().context("an address that is no string")?;
+                ports.insert(name.to_owned(), address.parse()?);
             }
-            (Some("ready"), _) => return address.context("it is ready and listens nowhere"),
+            (Some("ready"), _) if ports.contains_key("grpc") => return Ok(ports),
             _ => {}
         }
     }
     bail!("it ended before it was ready")
-}
-
-/// Fields 14 and 15 of the process's `stat`, counted behind the name, which may hold anything.
-fn ticks(process: &str) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string(format!("{process}/stat"))?;
-    let (_, fields) = stat.rsplit_once(") ").context("no name in stat")?;
-    let spent: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();
-    Ok(Duration::from_millis(spent * 1_000 / TICKS))
 }

@@ -1,39 +1,44 @@
-//! The table and its file.
+//! The table of the rows and its file.
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::load::{CONNECTIONS, IN_FLIGHT};
-use crate::pickers::Kind;
+use crate::load::CONNECTIONS;
+use crate::rows::{IN_FLIGHT, Work};
+use crate::sections;
+use crate::statistics::{median, percentile};
 
 /// What both pickers cost for one kind of request, round by round, in microseconds of CPU a pick.
 #[derive(Debug)]
 pub struct Row {
-    name: &'static str,
+    work: Work,
     rounds: Vec<[f64; 2]>,
+    /// How long requests took, in microseconds, by picker.
+    latencies: [Vec<u32>; 2],
 }
 
 // === impl Row ===
 
 impl Row {
-    pub fn new(name: &'static str) -> Self {
-        Self { name, rounds: Vec::new() }
+    pub fn new(work: Work) -> Self {
+        Self { work, rounds: Vec::new(), latencies: [Vec::new(), Vec::new()] }
     }
 
     /// The floor's cost and the picker's, from the same round.
-    pub fn push(&mut self, cost: [f64; 2]) {
-        self.rounds.push(cost);
+    pub fn push(&mut self, costs: [f64; 2]) {
+        self.rounds.push(costs);
     }
 
-    fn floor(&self) -> f64 {
-        median(self.rounds.iter().map(|round| round[0]))
+    /// How long requests took with the floor (0) or the picker (1).
+    pub fn took(&mut self, side: usize, latencies: Vec<u32>) {
+        self.latencies[side].extend(latencies);
     }
 
-    fn picker(&self) -> f64 {
-        median(self.rounds.iter().map(|round| round[1]))
+    fn cost(&self, side: usize) -> f64 {
+        median(self.rounds.iter().map(|round| round[side]))
     }
 
     /// The median of the rounds' own ratios: a round that was disturbed as a whole does not count.
@@ -41,50 +46,59 @@ impl Row {
         median(self.rounds.iter().map(|[floor, picker]| picker / floor))
     }
 
-    fn json(&self, kind: Kind) -> Value {
-        let picker = format!("{}_us", kind.name());
-        json!({"name": self.name, "floor_us": self.floor(), picker: self.picker(), "ratio": self.ratio(),
-               "rounds": self.rounds})
+    fn json(&self) -> Value {
+        let rounded = |value: f64, places: f64| (value * places).round() / places;
+        json!({"work": self.work.name, "floor_cpu_us": rounded(self.cost(0), 10.0),
+               "homing_cpu_us": rounded(self.cost(1), 10.0), "ratio": rounded(self.ratio(), 1_000.0)})
+    }
+
+    fn line(&self) -> String {
+        let Work { name, budget, .. } = self.work;
+        let met = if self.ratio() <= budget { "yes" } else { "no" };
+        let [floor, picker] = self.latencies.clone().map(|mut took| [0.5, 0.99].map(|at| percentile(&mut took, at)));
+        format!(
+            "| `{name}` | {:.1} | {:.1} | {:.2} | {budget:.1} | {met} | {} / {} | {} / {} |\n",
+            self.cost(0),
+            self.cost(1),
+            self.ratio(),
+            floor[0],
+            floor[1],
+            picker[0],
+            picker[1],
+        )
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<14}{:>14.1}{:>16.1}{:>8.2}", self.name, self.floor(), self.picker(), self.ratio())
+        let (floor, picker) = (self.cost(0), self.cost(1));
+        write!(f, "{:<14}{floor:>10.1} us{picker:>10.1} us{:>8.2}", self.work.name, self.ratio())
     }
 }
 
-pub fn print(rows: &[Row], kind: Kind, pinned: bool) {
-    let placed = if pinned { "picker and load on a processor each" } else { "not pinned" };
-    println!("\nCPU time of the picker's process; {IN_FLIGHT} in flight over {CONNECTIONS} connections, {placed}\n");
-    let picker = format!("{} us/pick", kind.name());
-    println!("{:<14}{:>14}{picker:>16}{:>8}", "", "floor us/pick", "ratio");
-    rows.iter().for_each(|row| println!("{row}"));
+/// The rows as a table.
+pub fn table(rows: &[Row]) -> String {
+    let head = "| work | floor, CPU us | Homing, CPU us | ratio | budget | met | floor, p50 / p99 us | Homing, p50 / p99 us |\n\
+                |---|---|---|---|---|---|---|---|\n";
+    head.to_owned() + &rows.iter().map(Row::line).collect::<String>()
 }
 
-/// Writes the report into the target folder and says where.
-pub fn write(rows: &[Row], kind: Kind, pinned: bool) -> std::io::Result<PathBuf> {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = scratch.parent().unwrap_or(scratch).join("bench");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join(match kind {
-        Kind::Homing => "stream.json",
-        Kind::Echo => "stream-noise.json",
-    });
-    let rows: Vec<Value> = rows.iter().map(|row| row.json(kind)).collect();
-    let report = json!({"picker": kind.name(), "in_flight": IN_FLIGHT, "connections": CONNECTIONS,
-                        "pinned": pinned, "rows": rows});
-    fs::write(&path, format!("{report:#}\n"))?;
+/// Writes the rows' section of the report, and `bench/report.json`.
+pub fn write(rows: &[Row], pinned: bool, quick: bool) -> std::io::Result<PathBuf> {
+    let placed = if pinned { "on a processor each" } else { "not pinned" };
+    let quick = if quick { " A quick look: fewer and shorter rounds." } else { "" };
+    let text = format!(
+        "CPU time of the picker's process for one request, user and system; {IN_FLIGHT} in flight over {CONNECTIONS} \
+         connections, 4 for `500KB`; picker and load {placed}. Times are medians over {} rounds, the ratio is the median of \
+         the rounds' ratios; latencies are those of a saturated picker.{quick}\n\n{}\n{}\n",
+        rows.first().map_or(0, |row| row.rounds.len()),
+        table(rows),
+        sections::circumstances(),
+    );
+    sections::write("1-rows", "What a pick costs", &text)?;
+    let path = sections::folder().join("report.json");
+    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    fs::write(&path, format!("{:#}\n", Value::from(rows)))?;
+    println!("\n{}\n{}", sections::folder().join("report.md").display(), path.display());
     Ok(path)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
 }

@@ -2,13 +2,14 @@
 //!
 //! A hit takes a shard's read lock and refreshes an atomic; an insert may evict. Eviction follows a queue
 //! of keys by last use as it was when they were queued (a second chance for those used since), so an
-//! insert does bounded work and the table never grows past its bound.
+//! insert does bounded work and the table never grows past its bound. Each entry is in the queue once: a session that has
+//! ended stays as a mark until its turn comes, and nothing older than its end can bring it back.
 
 mod digest;
 mod length;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -45,19 +46,44 @@ pub struct Session {
 /// The table.
 #[derive(Debug)]
 pub struct Sessions {
-    entries: DashMap<SessionKey, Entry, ahash::RandomState>,
-    /// Keys in the order of their last use when queued.
-    queue: Mutex<VecDeque<(SessionKey, u32)>>,
+    entries: DashMap<Key, Entry, ahash::RandomState>,
+    /// Entries of sessions that have ended.
+    ended: AtomicUsize,
+    /// Every entry's key, in the order of their last use when queued.
+    queue: Mutex<VecDeque<(Key, u32)>>,
     /// Last uses are ticks since then.
     epoch: Instant,
 }
 
+/// A session's key; as a number it would have to lie at a multiple of 16 bytes, and with it the whole entry.
+type Key = [u8; 16];
+
+/// With its key 48 bytes, of which a million fit where they should.
 #[derive(Debug)]
 struct Entry {
     session: Session,
     last_use: AtomicU32,
     /// When it was written, among all replicas; all alike where there is only one.
-    stamp: Stamp,
+    stamp: Packed,
+}
+
+/// A stamp in words of 32 bits, the highest first, so that it compares alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Packed([u32; 3]);
+
+/// The home of a session that has ended.
+const ENDED: EndpointId = EndpointId { slot: u32::MAX, generation: u32::MAX };
+
+impl From<Stamp> for Packed {
+    fn from(Stamp { clock, writer }: Stamp) -> Self {
+        Self([(clock >> 32) as u32, clock as u32, writer])
+    }
+}
+
+impl Entry {
+    fn has_ended(&self) -> bool {
+        self.session.home == ENDED
+    }
 }
 
 impl Session {
@@ -75,18 +101,20 @@ impl Session {
 impl Sessions {
     /// An empty table; `epoch` is the earliest moment that it will be told of.
     pub fn new(epoch: Instant) -> Self {
-        Self { entries: DashMap::default(), queue: Mutex::default(), epoch }
+        Self { entries: DashMap::default(), ended: AtomicUsize::new(0), queue: Mutex::default(), epoch }
     }
 
     /// The session, unless it is unknown or has been idle for `idle_timeout`; a hit refreshes it.
     pub fn get(&self, key: SessionKey, now: Instant, idle_timeout: Duration) -> Option<Session> {
         let ticks = self.ticks(now);
-        let entry = self.entries.get(&key)?;
+        let entry = self.entries.get(&key.0.to_le_bytes())?;
         let last_use = entry.last_use.load(Relaxed);
-        if is_idle(last_use, ticks, idle_timeout) {
+        if entry.has_ended() || is_idle(last_use, ticks, idle_timeout) {
             return None;
         }
-        entry.last_use.fetch_max(ticks, Relaxed);
+        if last_use < ticks {
+            entry.last_use.fetch_max(ticks, Relaxed);
+        }
         Some(entry.session)
     }
 
@@ -103,11 +131,14 @@ impl Sessions {
         max: usize,
     ) -> bool {
         let ticks = self.ticks(now);
+        let (key, stamp) = (key.0.to_le_bytes(), stamp.into());
         let entry = Entry { session, last_use: AtomicU32::new(ticks), stamp };
         match self.entries.entry(key) {
             dashmap::Entry::Occupied(known) if known.get().stamp > stamp => return false,
             dashmap::Entry::Occupied(mut known) => {
-                known.insert(entry);
+                if known.insert(entry).has_ended() {
+                    self.ended.fetch_sub(1, Relaxed);
+                }
                 return true;
             }
             dashmap::Entry::Vacant(place) => drop(place.insert(entry)),
@@ -131,6 +162,7 @@ impl Sessions {
         stamp: Stamp,
         now: Instant,
     ) -> Option<Session> {
+        let (key, stamp) = (key.0.to_le_bytes(), stamp.into());
         let mut entry = self.entries.get_mut(&key)?;
         if entry.session.home != home || entry.stamp > stamp {
             return None;
@@ -142,43 +174,75 @@ impl Sessions {
         Some(entry.session)
     }
 
-    /// Forgets a session that has ended, unless a later stamp has renewed it; its place in the queue goes when its
-    /// turn comes.
+    /// Forgets a session that has ended, unless a later stamp has renewed it; its mark goes when its turn comes.
     pub fn end(&self, key: SessionKey, stamp: Stamp) {
-        self.entries.remove_if(&key, |_, entry| entry.stamp <= stamp);
+        let Some(mut entry) = self.entries.get_mut(&key.0.to_le_bytes()) else { return };
+        if entry.stamp > stamp.into() {
+            return;
+        }
+        entry.stamp = stamp.into();
+        if !entry.has_ended() {
+            entry.session.home = ENDED;
+            self.ended.fetch_add(1, Relaxed);
+        }
     }
 
     /// Sessions kept now.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len().saturating_sub(self.ended.load(Relaxed))
     }
 
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
-    fn evict(&self, queue: &mut VecDeque<(SessionKey, u32)>, ticks: u32, idle_timeout: Duration, max: usize) {
-        for _ in 0..INSPECTED_PER_INSERT {
-            let Some(&(key, queued)) = queue.front() else { return };
+    /// Makes room; returns how many entries it looked at.
+    fn evict(&self, queue: &mut VecDeque<(Key, u32)>, ticks: u32, idle_timeout: Duration, max: usize) -> usize {
+        let mut seen = 0;
+        while seen < INSPECTED_PER_INSERT {
             let over = queue.len() > max - max / SLACK;
-            let last_use = self.entries.get(&key).map_or(queued, |entry| entry.last_use.load(Relaxed));
+            let Some(&(key, queued)) = queue.front() else { return seen };
             if !over && !is_idle(queued, ticks, idle_timeout) {
-                return;
+                return seen;
             }
+            seen += 1;
             queue.pop_front();
-            if last_use > queued && !is_idle(last_use, ticks, idle_timeout) {
+            if let Some(last_use) = self.remove_unused(key, queued, ticks, idle_timeout) {
                 queue.push_back((key, last_use));
-            } else {
-                self.entries.remove(&key);
             }
         }
         // All that were looked at had been used since: the bound holds all the same. A bound that was lowered
         // is reached over the next inserts.
         for _ in 0..queue.len().saturating_sub(max).min(EVICTED_PER_INSERT) {
             if let Some((key, _)) = queue.pop_front() {
-                self.entries.remove(&key);
+                seen += 1;
+                self.forget(self.entries.remove(&key));
             }
+        }
+        seen
+    }
+
+    /// Takes an entry out, unless it was used since it was queued; then it says when.
+    fn remove_unused(&self, key: Key, queued: u32, ticks: u32, idle_timeout: Duration) -> Option<u32> {
+        let used = |entry: &Entry| {
+            let last_use = entry.last_use.load(Relaxed);
+            (last_use > queued && !entry.has_ended() && !is_idle(last_use, ticks, idle_timeout)).then_some(last_use)
+        };
+        let last_use = self.entries.get(&key).and_then(|entry| used(&entry));
+        if last_use.is_some() {
+            return last_use;
+        }
+        // It may be used at this moment.
+        let removed = self.entries.remove_if(&key, |_, entry| used(entry).is_none());
+        let is_gone = removed.is_some();
+        self.forget(removed);
+        (!is_gone).then_some(ticks)
+    }
+
+    fn forget(&self, removed: Option<(Key, Entry)>) {
+        if removed.is_some_and(|(_, entry)| entry.has_ended()) {
+            self.ended.fetch_sub(1, Relaxed);
         }
     }
 

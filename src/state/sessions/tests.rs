@@ -78,6 +78,55 @@ fn an_answer_under_an_earlier_stamp_than_the_table_has_changes_nothing_and_is_no
     assert!(answered(7).is_some() && answered(6).is_none(), "what was told is what is kept");
 }
 
+#[test]
+fn nothing_that_was_written_before_its_end_brings_a_session_back() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    let stamp = |clock| Stamp { clock, writer: 1 };
+    let bind = |clock| sessions.bind(key(1), home(1), stamp(clock), start, HOUR, 10);
+    assert!(bind(5));
+    sessions.end(key(1), stamp(7));
+    assert!(!bind(6) && sessions.answered(key(1), home(1).home, 50, None, stamp(8), start).is_none());
+    assert_eq!((sessions.get(key(1), start, HOUR), sessions.len()), (None, 0));
+    assert!(bind(8));
+    assert_eq!((sessions.get(key(1), start, HOUR), sessions.len()), (Some(home(1)), 1));
+    sessions.end(key(1), stamp(7));
+    assert!(sessions.get(key(1), start, HOUR).is_some(), "an end from before does not end it");
+}
+
+#[test]
+fn a_session_that_ends_and_begins_over_and_over_costs_no_other_its_home() {
+    let start = Instant::now();
+    let sessions = Sessions::new(start);
+    for id in 0..100 {
+        sessions.bind(key(id), home(1), Stamp::default(), start, HOUR, 200);
+    }
+    for _ in 0..10_000 {
+        sessions.bind(key(999), home(2), Stamp::default(), start, HOUR, 200);
+        sessions.end(key(999), Stamp::default());
+    }
+    assert_eq!((sessions.len(), sessions.queue.lock().len()), (100, 101));
+}
+
+#[test]
+fn an_insert_looks_at_a_bounded_number_of_entries_though_all_are_in_use_or_the_bound_was_lowered() {
+    const MANY: u64 = 100_000;
+    let start = Instant::now();
+    let later = start + HOUR / 2;
+    for (max, most) in [(MANY as usize, INSPECTED_PER_INSERT + 1), (10, INSPECTED_PER_INSERT + EVICTED_PER_INSERT)] {
+        let sessions = Sessions::new(start);
+        for id in 0..MANY {
+            sessions.bind(key(id), home(1), Stamp::default(), start, HOUR, usize::MAX);
+            let _ = sessions.get(key(id), later, HOUR);
+        }
+        for _ in 0..1_000 {
+            let seen = sessions.evict(&mut sessions.queue.lock(), sessions.ticks(later), HOUR, max);
+            assert!(seen <= most, "{seen} with room for {max}");
+        }
+        assert!(sessions.len() <= max);
+    }
+}
+
 proptest! {
     #[test]
     fn who_hears_all_writers_in_whichever_order_and_twice_has_one_table(
@@ -107,25 +156,31 @@ proptest! {
     }
 
     #[test]
-    fn never_more_than_max_and_never_another_sessions_home(
+    fn never_more_than_max_never_another_sessions_home_and_never_one_that_has_ended(
         max in 1usize..20,
-        steps in prop::collection::vec((0u64..40, 0u32..5, any::<bool>(), 0u64..3), 1..200),
+        steps in prop::collection::vec((0u64..40, 0u32..5, 0u32..5, 0u64..3), 1..200),
     ) {
         let start = Instant::now();
         let sessions = Sessions::new(start);
         let mut bound = HashMap::new();
         let mut at = 0;
-        for (id, slot, bind, pause) in steps {
+        for (id, slot, what, pause) in steps {
             at += pause;
             let now = start + Duration::from_secs(at);
-            if bind {
+            if what < 2 {
                 sessions.bind(key(id), home(slot), Stamp::default(), now, HOUR, max);
                 bound.insert(id, home(slot));
+            } else if what == 2 {
+                sessions.end(key(id), Stamp::default());
+                bound.remove(&id);
             } else if let Some(found) = sessions.get(key(id), now, HOUR) {
                 prop_assert_eq!(Some(&found), bound.get(&id));
             }
-            prop_assert!(sessions.len() <= max);
-            prop_assert_eq!(sessions.len(), sessions.queue.lock().len());
+            let entries = sessions.entries.len();
+            prop_assert!(entries <= max);
+            prop_assert_eq!(entries, sessions.queue.lock().len());
+            let live = sessions.entries.iter().filter(|entry| !entry.has_ended()).count();
+            prop_assert_eq!(sessions.len(), live);
         }
     }
 }

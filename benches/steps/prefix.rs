@@ -1,10 +1,13 @@
 //! The prefix index: blocks that come, that are hit, that are looked up, and that leave.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Throughput};
 use homing::state::{Lane, PrefixIndex, PrefixScratch};
+
+use crate::Steps;
+use crate::cpu_time::spent;
 
 /// Blocks of a prompt as chats have it, and of one of 100,000 tokens.
 const PROMPTS: [usize; 2] = [24, 800];
@@ -19,6 +22,12 @@ struct Full {
     lanes: Vec<Lane>,
     prompts: u64,
     blocks: usize,
+}
+
+pub fn bench(criterion: &mut Steps) {
+    insert(criterion);
+    hit(criterion);
+    leave(criterion);
 }
 
 fn chain(prompt: u64, blocks: usize) -> Vec<u64> {
@@ -56,14 +65,14 @@ fn timed<T>(iterations: u64, mut make: impl FnMut(u64) -> T, mut run: impl FnMut
     let mut taken = Duration::ZERO;
     for iteration in 0..iterations {
         let made = make(iteration);
-        let begun = Instant::now();
+        let begun = spent();
         run(made);
-        taken += begun.elapsed();
+        taken += spent().saturating_sub(begun);
     }
     taken
 }
 
-fn insert(criterion: &mut Criterion) {
+fn insert(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("prefix index: insert");
     for blocks in PROMPTS {
         group.throughput(Throughput::Elements(blocks as u64));
@@ -99,7 +108,7 @@ fn insert(criterion: &mut Criterion) {
     }
 }
 
-fn hit(criterion: &mut Criterion) {
+fn hit(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("prefix index: hit");
     for blocks in PROMPTS {
         let full = Full::new(blocks);
@@ -128,7 +137,7 @@ fn hit(criterion: &mut Criterion) {
     }
 }
 
-fn leave(criterion: &mut Criterion) {
+fn leave(criterion: &mut Steps) {
     let mut group = criterion.benchmark_group("prefix index: leave");
     const BLOCKS: usize = 125_000;
     group.throughput(Throughput::Elements(BLOCKS as u64));
@@ -143,6 +152,3 @@ fn leave(criterion: &mut Criterion) {
         bencher.iter_batched(full, |lane| index.forget(&lane, false), BatchSize::PerIteration);
     });
 }
-
-criterion_group!(benches, insert, hit, leave);
-criterion_main!(benches);

@@ -17,7 +17,13 @@ const SHARE: usize = 4;
 /// What Envoy reads at once under the 32 KiB buffer limit of the reference charts.
 const READ: usize = 32 << 10;
 
-const SSE_CHUNKS: usize = 50;
+/// A message, and the bytes of body in it, which must come back.
+#[derive(Debug)]
+pub struct Chunk {
+    pub message: Bytes,
+    pub bytes: usize,
+    end: bool,
+}
 
 /// One request, and the response to it where the row has one.
 #[derive(Debug)]
@@ -26,30 +32,23 @@ pub struct Scripted {
     pub request: Vec<Bytes>,
     /// Bytes of the body that must come back; none where there is no body, and so no answer to one.
     pub body: Option<usize>,
-    /// Sent one by one, as an engine makes them, each with the bytes that must come back.
-    pub response: Vec<(Bytes, usize)>,
+    /// Sent one by one, as an engine makes them.
+    pub response: Vec<Chunk>,
 }
 
-/// Every row's name with its requests.
-pub fn rows() -> impl Iterator<Item = (&'static str, Vec<Scripted>)> {
-    let row = |name, bytes, chunks| (name, (0..SESSIONS).map(|session| scripted(session, bytes, chunks)).collect());
-    [
-        row("headers", None, None),
-        row("1KB", Some(1 << 10), None),
-        row("32KB", Some(32 << 10), None),
-        row("256KB", Some(256 << 10), None),
-        row("500KB", Some(500 << 10), None),
-        row("1KB+50chunks", Some(1 << 10), Some(SSE_CHUNKS)),
-    ]
-    .into_iter()
+/// As many requests as there are sessions, each with a body of so many bytes or none, and as many chunks of a response
+/// as are asked for.
+pub fn corpus(bytes: Option<usize>, chunks: Option<usize>) -> Vec<Scripted> {
+    (0..SESSIONS).map(|session| scripted(session, bytes, chunks)).collect()
 }
 
 /// A whole response for a request that has none in its row.
-pub fn short_response() -> Vec<(Bytes, usize)> {
+pub fn short_response() -> Vec<Chunk> {
     response(1)
 }
 
-fn scripted(session: usize, bytes: Option<usize>, chunks: Option<usize>) -> Scripted {
+/// One request of a session.
+pub fn scripted(session: usize, bytes: Option<usize>, chunks: Option<usize>) -> Scripted {
     let response = chunks.map(response).unwrap_or_default();
     let Some(bytes) = bytes else {
         return Scripted { request: vec![request_headers(session, None)], body: None, response };
@@ -61,8 +60,15 @@ fn scripted(session: usize, bytes: Option<usize>, chunks: Option<usize>) -> Scri
     Scripted { request, body: Some(body.len()), response }
 }
 
+impl Chunk {
+    /// Whether it ends its response.
+    pub fn is_end(&self) -> bool {
+        self.end
+    }
+}
+
 /// A chat of exactly this many bytes: half of it a system prompt that others share, the rest the session's own.
-fn chat(session: usize, bytes: usize) -> Vec<u8> {
+pub fn chat(session: usize, bytes: usize) -> Vec<u8> {
     let write = |system: &str, user: &str| {
         let messages = json!([{"role": "system", "content": system}, {"role": "user", "content": user}]);
         json!({"model": "bench", "stream": true, "messages": messages}).to_string().into_bytes()
@@ -72,7 +78,7 @@ fn chat(session: usize, bytes: usize) -> Vec<u8> {
 }
 
 /// Words that differ by seed from the first one on.
-fn prose(seed: usize, bytes: usize) -> String {
+pub fn prose(seed: usize, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 16);
     let mut state = seed as u64 + 1;
     while text.len() < bytes {
@@ -117,16 +123,18 @@ fn request_headers(session: usize, content_length: Option<usize>) -> Bytes {
 }
 
 /// Headers, events, and the empty end that Envoy sends.
-fn response(chunks: usize) -> Vec<(Bytes, usize)> {
+pub fn response(chunks: usize) -> Vec<Chunk> {
     let headers = [(":status", "200"), ("content-type", "text/event-stream"), ("x-served-by", "r1")];
-    let mut messages = vec![(encoded(Request::ResponseHeaders(head(&headers, false))), 0)];
+    let headers = encoded(Request::ResponseHeaders(head(&headers, false)));
+    let mut messages = vec![Chunk { message: headers, bytes: 0, end: false }];
     messages.extend((0..chunks).map(|index| {
         let delta = json!([{"index": 0, "delta": {"content": format!("token {index}")}, "finish_reason": null}]);
         let event = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "bench", "choices": delta});
         let event = format!("data: {event}\n\n");
-        (encoded(Request::ResponseBody(piece(event.as_bytes(), false))), event.len())
+        let message = encoded(Request::ResponseBody(piece(event.as_bytes(), false)));
+        Chunk { message, bytes: event.len(), end: false }
     }));
-    messages.push((encoded(Request::ResponseBody(piece(&[], true))), 0));
+    messages.push(Chunk { message: encoded(Request::ResponseBody(piece(&[], true))), bytes: 0, end: true });
     messages
 }
 
