@@ -1,21 +1,8 @@
 //! Whether a prompt's text holds anything to look into, found in one pass: most hold nothing.
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, packed};
+use memchr::memchr_iter;
 
 use super::media;
-
-/// What announces a medium or a mark. In text inside strings the quotes are escaped.
-const WORDS: [&str; 4] = ["\"type\"", "_url\"", "\"data:", "\"cache_control\""];
-
-/// Looks at many bytes at once, where the processor can. The automaton would stop at each quote, and JSON is full of them.
-static PACKED: LazyLock<Option<packed::Searcher>> = LazyLock::new(|| packed::Searcher::new(WORDS));
-/// Where it cannot.
-static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| match &*PACKED {
-    Some(_) => None,
-    None => AhoCorasick::new(WORDS).ok(),
-});
 
 /// What is worth a closer look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,16 +13,19 @@ pub struct Hints {
     pub marks: bool,
 }
 
-/// Looks through a JSON text.
+/// Looks through a JSON text: at what stands around each of its quotes. In text inside strings they are escaped, so that
+/// what only looks like a member is none.
 pub fn find(json: &str) -> Hints {
     let mut hints = Hints::default();
-    let packed = PACKED.iter().flat_map(|words| words.find_iter(json));
-    for word in packed.chain(AUTOMATON.iter().flat_map(|words| words.find_iter(json))) {
-        match word.pattern().as_usize() {
-            0 => hints.media |= media::is_type(json, word.end()),
-            1 => hints.media |= media::is_short_form(json, word.end() - 1),
-            2 => hints.media |= media::long_at(json, word.start()).is_some(),
-            _ => hints.marks = true,
+    let bytes = json.as_bytes();
+    for quote in memchr_iter(b'"', bytes) {
+        let (before, after) = (&bytes[..quote], &bytes[quote + 1..]);
+        match after.first() {
+            Some(b't') if after.starts_with(b"type\"") => hints.media |= media::is_type(json, quote + "\"type\"".len()),
+            Some(b'd') if after.starts_with(b"data:") => hints.media |= media::long_at(json, quote).is_some(),
+            Some(b'c') if after.starts_with(b"cache_control\"") => hints.marks = true,
+            _ if before.ends_with(b"_url") => hints.media |= media::is_short_form(json, quote),
+            _ => {}
         }
         if hints.media && hints.marks {
             break;
