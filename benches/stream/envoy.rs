@@ -118,11 +118,12 @@ fn text(measured: &[[Measured; 2]; 2]) -> String {
     let share = median(many[1].per_second.iter().zip(&many[0].per_second).map(|(homing, echo)| homing / echo));
     let met = |met: bool| if met { "met" } else { "missed" };
     let mut text = format!(
-        "Chats of {BODY} bytes, {ENDPOINTS} endpoints, answers of 200 bytes, both bodies in full duplex, one Envoy with one \
+        "Chats of {BODY} bytes, {ENDPOINTS} endpoints, answers of {} bytes, both bodies in full duplex, one Envoy with one \
          worker; Envoy and pickers on one processor, clients and engine on another. Medians over {} rounds.\n\n\
          - Added to the median latency with one request in flight: {added:.0} us over the echo picker; budget \
          {ADDED_US:.0}: {}.\n- Requests a second with {} in flight: {:.1} % of the echo picker's; budget {:.0} %: {}.\n\n\
          | in flight | picker | p50, us | p99, us | requests/s | picker, CPU us a request |\n|---|---|---|---|---|---|\n",
+        http::ANSWER.len(),
         alone[0].p50.len(),
         met(added <= ADDED_US),
         IN_FLIGHT[1],
