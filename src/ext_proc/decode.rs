@@ -8,7 +8,7 @@ use crate::proto::envoy::processing_request::Request;
 use crate::proto::envoy::value::Kind;
 use crate::proto::envoy::{
     BodySendMode, HeaderMap, HeaderValue, HttpHeaders, Metadata, Namespace, ProcessingRequest, ProtocolConfiguration,
-    Struct, Value,
+    Struct,
 };
 
 use super::event::{BodyMode, Event, Modes};
@@ -31,7 +31,7 @@ const SUBSET: &str = "x-gateway-destination-endpoint-subset";
 pub fn subset(metadata: Option<&Metadata>, mut odd: impl FnMut()) -> Option<Subset> {
     let told = field(namespace(&metadata?.filter_metadata, SUBSET_NAMESPACE)?, SUBSET)?;
     let mut subset = Subset::default();
-    match &told.kind {
+    match told {
         Some(Kind::StringValue(text)) => subset.admit(header::text(text)),
         Some(Kind::ListValue(list)) => {
             for value in &list.values {
@@ -105,12 +105,14 @@ fn namespace<'a>(map: &'a [Namespace], key: &str) -> Option<&'a Struct> {
     map.iter().rev().find(|entry| entry.key == key)?.value.as_ref()
 }
 
-fn field<'a>(map: &'a Struct, key: &str) -> Option<&'a Value> {
-    map.fields.iter().rev().find(|entry| entry.key == key)?.value.as_ref()
+/// What is said under that key; none of any kind where an entry stands there without one.
+fn field<'a>(map: &'a Struct, key: &str) -> Option<&'a Option<Kind>> {
+    let entry = map.fields.iter().rev().find(|entry| entry.key == key)?;
+    Some(entry.value.as_ref().map_or(&None, |value| &value.kind))
 }
 
 fn address(fields: &Struct, name: &str) -> Option<SocketAddr> {
-    match field(fields, name)?.kind.as_ref()? {
+    match field(fields, name)?.as_ref()? {
         Kind::StringValue(address) => header::text(address).parse().ok(),
         _ => None,
     }
@@ -119,7 +121,7 @@ fn address(fields: &Struct, name: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::envoy::{Field, ListValue};
+    use crate::proto::envoy::{Field, ListValue, Value};
 
     fn value(kind: Kind) -> Value {
         Value { kind: Some(kind) }
@@ -168,6 +170,10 @@ mod tests {
 
     #[test]
     fn no_metadata_no_namespace_and_no_key_are_no_hint() {
+        let nothing = within(vec![Field { key: SUBSET.into(), value: None }]);
+        let mut odd = 0;
+        let told = subset(Some(&nothing), || odd += 1).expect("a key without a value restricts all the same");
+        assert!(odd == 1 && !told.admits("10.0.0.1:8000".parse().expect("an address")));
         let odd = || panic!("nothing was told");
         assert_eq!(subset(None, odd), None);
         assert_eq!(subset(Some(&Metadata::default()), odd), None);
