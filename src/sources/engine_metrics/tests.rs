@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{ConfigWriter, PickerConfig, live};
 
-mod cost;
 
 /// An engine that answers every request with one waiting request, or never.
 async fn engine(answers: bool) -> SocketAddr {
