@@ -8,7 +8,6 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{ConfigWriter, PickerConfig, live};
 
-
 /// An engine that answers every request with one waiting request, or never.
 async fn engine(answers: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
