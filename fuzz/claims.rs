@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use homing::config;
 use homing::ext_proc::{BodyReply, Budget, Machine, Options, Reply};
 use homing::model::{Endpoint, Now};
-use homing::pick::{Picker, Replica};
+use homing::pick::{Picker, Replica, Told};
 use homing::proto::envoy::processing_request::Request;
 use homing::proto::envoy::value::Kind;
 use homing::proto::envoy::{
@@ -61,16 +61,16 @@ pub fn update(data: &[u8]) {
     let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
     let (picker, pool) = picker(3);
     let outbox = Arc::new(Outbox::new(1));
-    let mut replica = Replica::new(Arc::clone(&outbox), now);
+    let mut replica = Replica::new(Arc::clone(&outbox), "h", now);
     let picker = Arc::into_inner(picker).expect("nobody else has it").with_outbox(outbox);
-    if picker.hear(&mut replica, data, now).is_err() {
+    if picker.hear(&mut replica, data, Told::Now, now).is_err() {
         return;
     }
     let update = state::decode(data).expect("it was heard");
     assert_eq!(state::decode(&state::encode(&update)), Ok(update));
     let load = || pool.load().members().iter().map(|it| (it.load.in_flight(), it.lane.len())).collect::<Vec<_>>();
     let before = load();
-    assert!(picker.hear(&mut replica, data, now).is_ok());
+    assert!(picker.hear(&mut replica, data, Told::Now, now).is_ok());
     assert_eq!(load(), before);
     let later = Now { instant: now.instant + SILENCE, ..now };
     assert!(picker.tell(&mut replica, later).is_some());
@@ -81,8 +81,8 @@ pub fn update(data: &[u8]) {
 pub fn sessions_after(data: &[u8]) -> i64 {
     let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
     let (picker, _) = picker(3);
-    let mut replica = Replica::new(Arc::new(Outbox::new(1)), now);
-    picker.hear(&mut replica, data, now).expect("an update");
+    let mut replica = Replica::new(Arc::new(Outbox::new(1)), "h", now);
+    picker.hear(&mut replica, data, Told::Now, now).expect("an update");
     picker.refresh_gauges(now.instant);
     picker.metrics().session_entries.get()
 }

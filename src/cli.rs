@@ -12,6 +12,7 @@ mod foreign_flags;
 pub mod logging;
 pub mod replay;
 pub mod serve;
+mod shared_state;
 mod source;
 pub mod trace;
 

@@ -5,6 +5,7 @@
 mod counters;
 mod pods;
 mod scrapes;
+mod sharing;
 
 use std::sync::atomic::AtomicU64;
 
@@ -19,6 +20,7 @@ use crate::model::{Reason, SessionSource};
 pub use counters::Counters;
 pub use pods::{PodGauges, PodState};
 pub use scrapes::ScrapeLabel;
+pub use sharing::{Direction, SharingFailure, SharingMetrics};
 
 /// A count for each endpoint, by name; set when the page is asked for, from a count that is kept elsewhere.
 pub type EndpointCounter = Family<[(&'static str, String); 1], Counter>;
@@ -154,6 +156,8 @@ pub struct Metrics {
     pub watches: WatchGauge,
     /// Scrapes of engines, by how they ended.
     pub scrapes: Counters<ScrapeLabel>,
+    /// The exchange with other replicas.
+    pub sharing: SharingMetrics,
     /// Endpoints in the pool.
     pub endpoints: Gauge,
     /// Endpoints that may serve.
@@ -294,6 +298,7 @@ impl Metrics {
                 "outcome",
                 &ScrapeLabel::ALL.map(|it| (it, it.as_str())),
             ),
+            sharing: SharingMetrics::new(r),
             endpoints: gauge(r, "endpoints", "Endpoints in the pool"),
             eligible_endpoints: gauge(r, "eligible_endpoints", "Endpoints that may serve"),
             session_entries: gauge(r, "session_entries", "Sessions remembered"),

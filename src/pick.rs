@@ -33,7 +33,7 @@ use crate::state::{
 use session::{KnownSession, is_bound};
 
 pub use picked::{Detached, Head, Origin, Picked, Usage};
-pub use sharing::Replica;
+pub use sharing::{Replica, Told};
 pub use view::EndpointView;
 
 /// Decisions kept for `homing explain`.
@@ -237,7 +237,7 @@ impl Picker {
         let computed = choices.prediction(&candidate, context.hidden_tokens, now.instant).computed;
         let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
         let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
-        self.contained(|| self.credit(member, &scratch.chain, capacity));
+        self.contained(|| self.credit(member, &scratch.chain, capacity, now));
         self.count(request, &decision, prompt_tokens, computed, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let adapter_is_new = member.load.picked(adapter);

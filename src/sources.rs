@@ -1,4 +1,5 @@
-//! What fills the picker's state from outside: files, a Kubernetes API server and the engines' own metrics.
+//! What fills the picker's state from outside: files, a Kubernetes API server, the engines' own metrics and the other
+//! replicas.
 //!
 //! A source knows nothing of the state it fills: it hands values to what its caller passes in.
 
@@ -7,4 +8,5 @@ pub mod endpoints_file;
 pub mod engine_metrics;
 pub mod kubernetes;
 pub mod reload;
+pub mod shared_state;
 pub mod watch;

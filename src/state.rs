@@ -33,14 +33,14 @@ pub use adapters::{KnownAdapters, LoadedAdapters};
 pub use decisions::DecisionLog;
 pub use estimates::Estimates;
 pub use exchange::{
-    HEARTBEAT, Heard, HybridClock, Inbox, MAX_BYTES, Outbox, SILENCE, Stamp, Tables, Teller, Undecodable, decode,
-    encode,
+    HEARTBEAT, Heard, HybridClock, Inbox, Keys, MAX_BYTES, Outbox, Peer, SILENCE, Stamp, Tables, Teller, Undecodable,
+    decode, encode,
 };
 pub use failures::Outcome;
 pub use ledger::Booking;
 pub use load::LoadCell;
 pub use others::Sent;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
-pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, Tail, hash_prompt};
+pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, Tail, cut_key, hash_prompt};
 pub use said::LastSaid;
 pub use sessions::{PromptLength, Session, SessionClass, SessionDigest, Sessions};

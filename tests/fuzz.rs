@@ -72,6 +72,9 @@ static UPDATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         }],
         unplaced: vec![1],
         digest_key: state::SessionDigest::derived_from("fuzz").key_name(),
+        name: "homing-1".to_owned(),
+        waited_micros: 40_000,
+        ..Update::default()
     })
 });
 

@@ -3,10 +3,12 @@
 mod certificate;
 mod config;
 mod endpoints;
+mod group;
 mod inspect;
 mod pages;
 mod pods;
 mod scraping;
+mod sharing;
 mod vital;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,12 +31,15 @@ use crate::serving::listen::{self, Port};
 use crate::serving::tls::Identity;
 use crate::serving::{Direct, Readiness, Runtimes, health, http};
 use crate::sources::kubernetes::Cluster;
-use crate::state::{PrefixIndex, pool};
+use crate::state::{Outbox, PrefixIndex, pool};
 
+use self::group::Group;
 use self::inspect::LastRead;
+use self::sharing::{Plan as SharingPlan, Sharing};
 use self::vital::vital;
 use super::foreign_flags::Foreign;
 use super::logging::{self, LogFormat};
+use super::shared_state::{SharedStateArgs, SharingArgs};
 use super::source::SourceArgs;
 
 /// Serves Envoy's external processing protocol and picks an endpoint for every request.
@@ -113,6 +118,12 @@ pub struct Args {
     #[arg(long)]
     conformance_test_headers: bool,
 
+    #[command(flatten)]
+    shared_state: SharedStateArgs,
+
+    #[command(flatten)]
+    sharing: SharingArgs,
+
     /// How long to go on accepting after SIGTERM, while gateways learn that this picker is going.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     drain_window: Duration,
@@ -173,6 +184,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         max_endpoints,
         clear_route_cache,
         conformance_test_headers,
+        shared_state,
+        sharing,
         drain_window,
         drain_timeout,
         threads,
@@ -184,6 +197,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let metrics = Arc::new(Metrics::new());
 
     let source = endpoints.source();
+    let server = shared_state.server(source.is_pool())?;
     let cluster = if source.is_in_cluster() || config_map.is_some() {
         Some(Cluster::infer(endpoints.namespace()).await?)
     } else {
@@ -197,9 +211,17 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             .await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
-    let name = source.pool_name(cluster.as_ref());
+    let group = Group::new(shared_state.group());
+    let name = shared_state.group().map_or_else(|| source.pool_name(cluster.as_ref()), str::to_owned);
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
-    let picker = Arc::new(picker.with_max_endpoints(max_endpoints.into()));
+    let picker = picker.with_max_endpoints(max_endpoints.into());
+    let shared = server.map(|server| (server, Arc::new(Outbox::new(rand::random_range(1..=u64::MAX)))));
+    let picker = Arc::new(shared.iter().fold(picker, |picker, (_, outbox)| picker.with_outbox(Arc::clone(outbox))));
+    let sharing = shared.map(|(server, outbox)| {
+        let SharingArgs { interval, log, warm_up } = sharing;
+        let plan = SharingPlan { server, interval, log_bytes: log.0, warm_up };
+        Sharing::start(plan, Arc::clone(&picker), outbox, pool.clone(), group.watch(), &readiness, &vital)
+    });
 
     // Probes are answered before anybody is asked who may be silent; readiness is held back meanwhile.
     let port = |name, flag, number| Port { name, flag, number };
@@ -216,8 +238,11 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
     });
-    vital.spawn("the metrics port", http::serve(scraped, pages::metrics(Arc::clone(&picker), readiness.clone())));
-    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config.clone(), last_read));
+    vital.spawn(
+        "the metrics port",
+        http::serve(scraped, pages::metrics(Arc::clone(&picker), sharing.clone(), readiness.clone())),
+    );
+    let inspected = Routes::new(inspect::service(Arc::clone(&picker), config.clone(), last_read, sharing));
     vital.spawn("the admin port", http::serve_with_grpc(admin, pages::admin(Arc::clone(&picker)), inspected));
 
     // Nobody is served by a configuration that the next moment replaces.
@@ -225,7 +250,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         () = first_read => {}
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     }
-    endpoints::follow(source, cluster, ready_grace, writer, &picker, &readiness, &vital).await?;
+    endpoints::follow(source, cluster, ready_grace, writer, &picker, group, &readiness, &vital).await?;
     scraping::start(pool, config, Arc::clone(&picker))?;
 
     let acceptor = if secure_serving {

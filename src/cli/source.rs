@@ -103,6 +103,11 @@ impl Source {
         matches!(self, Self::Cluster(_))
     }
 
+    /// Whether the endpoints are those of an InferencePool, which has a uid.
+    pub fn is_pool(&self) -> bool {
+        matches!(self, Self::Cluster(Members::Pool(_)))
+    }
+
     /// What the replicas of a picker share before more is known: of a pool, its uid comes later.
     pub fn pool_name(&self, cluster: Option<&Cluster>) -> String {
         let namespace = cluster.map_or("", Cluster::namespace);

@@ -218,7 +218,7 @@ impl Picked {
         self.facts.adapter_is_new = self.facts.adapter.is_some_and(|adapter| served.load.adapters().picked(adapter));
         let capacity =
             served.lane.capacity_blocks(&picker.config.load().prefix_index, picker.estimates.bytes_per_token());
-        picker.credit(served, &self.facts.chain, capacity);
+        picker.credit(served, &self.facts.chain, capacity, now);
         // What it held before is not known, so nothing is taken back from it later.
         self.facts.matched = self.facts.chain.len();
         self.booking.move_to(served);

@@ -8,8 +8,10 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use crate::config::{Affinity, PickerConfig, Sessions as SessionsConfig};
 use crate::model::{EndpointId, Now, SessionKey};
+use crate::proto::sync::Update;
 use crate::state::{
-    Heard, Inbox, Member, Outbox, PromptLength, Session, Stamp, Tables, Teller, Undecodable, decode, encode,
+    Heard, Inbox, Keys, Member, Outbox, Peer, PromptLength, Session, Stamp, Tables, Teller, Undecodable, cut_key,
+    decode, encode,
 };
 
 use super::Picker;
@@ -20,20 +22,48 @@ pub struct Replica {
     outbox: Arc<Outbox>,
     teller: Teller,
     inbox: Inbox,
+    /// What was told last, until it is known to have arrived.
+    told: Option<Update>,
+}
+
+/// When something was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Just now.
+    Now,
+    /// Before this replica listened: it says nothing of load.
+    Before,
 }
 
 impl Replica {
-    /// The part of the picker that writes to `outbox`, whose life begins now.
-    pub fn new(outbox: Arc<Outbox>, now: Now) -> Self {
+    /// The part of the picker that writes to `outbox`, which people call `name`, and whose life begins now.
+    pub fn new(outbox: Arc<Outbox>, name: &str, now: Now) -> Self {
         let since = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let epoch = u64::try_from(since).unwrap_or(u64::MAX).max(1);
-        let (teller, inbox) = (Teller::new(&outbox, epoch), Inbox::new(epoch));
-        Self { outbox, teller, inbox }
+        let (teller, inbox) = (Teller::new(&outbox, name, epoch), Inbox::new(epoch));
+        Self { outbox, teller, inbox, told: None }
     }
 
-    /// The replicas that are not silent: number, and when each last said something.
-    pub fn heard(&self, now: Instant) -> impl Iterator<Item = (u64, Instant)> + '_ {
+    /// What was told last did not arrive, as far as is known: it is told again.
+    pub fn lost(&mut self) {
+        let Some(update) = self.told.take() else { return };
+        self.inbox.ask_again(&update.unplaced);
+        self.teller.lost(update, &self.outbox);
+    }
+
+    /// The replicas that are not silent.
+    pub fn heard(&self, now: Instant) -> impl Iterator<Item = Peer> + '_ {
         self.inbox.heard(now)
+    }
+
+    /// News that were dropped because nobody took them in time.
+    pub fn dropped(&self) -> u64 {
+        self.outbox.dropped()
+    }
+
+    /// How often all was told again.
+    pub fn told_again(&self) -> u64 {
+        self.outbox.told_again()
     }
 }
 
@@ -44,24 +74,29 @@ impl Picker {
         Self { outbox: Some(outbox), ..self }
     }
 
-    /// The bytes to send to all others now; none where there is nothing to tell. To be called at every interval, at
-    /// least every 500 ms: it also forgets the load of replicas that are silent.
-    pub fn tell(&self, replica: &mut Replica, now: Now) -> Option<Vec<u8>> {
-        let Replica { outbox, teller, inbox } = replica;
-        let pool = self.pool.load();
-        inbox.expire(&pool, now.instant);
-        let unplaced = inbox.unplaced(now.instant);
-        let update = teller.update(outbox, &pool, unplaced, self.digest.load().key_name(), now.instant)?;
-        Some(encode(&update))
+    /// Forgets the load of replicas that are silent. To be called at least every 100 ms, whether anything can be told
+    /// or not.
+    pub fn forget_silent(&self, replica: &mut Replica, now: Now) {
+        replica.inbox.expire(&self.pool.load(), now.instant);
     }
 
-    /// Takes in the bytes that another replica sent.
+    /// The bytes to send to all others now; none where there is nothing to tell. To be called at every interval, at
+    /// least every 500 ms. Bytes that do not arrive are [lost](Replica::lost), and told again.
+    pub fn tell(&self, replica: &mut Replica, now: Now) -> Option<Vec<u8>> {
+        let Replica { outbox, teller, inbox, told } = replica;
+        let unplaced = inbox.unplaced(now.instant);
+        let keys = self.keys(&self.config.load());
+        *told = teller.update(outbox, &self.pool.load(), unplaced, keys, now.instant);
+        told.as_ref().map(encode)
+    }
+
+    /// Takes in the bytes that a replica sent.
     ///
     /// # Errors
     /// They are no update; nothing has changed.
-    pub fn hear(&self, replica: &mut Replica, bytes: &[u8], now: Now) -> Result<Heard, Undecodable> {
+    pub fn hear(&self, replica: &mut Replica, bytes: &[u8], told: Told, now: Now) -> Result<Heard, Undecodable> {
         let update = decode(bytes)?;
-        let Replica { outbox, teller: _, inbox } = replica;
+        let Replica { outbox, inbox, .. } = replica;
         let config = self.config.load();
         let PickerConfig { sessions, prefix_index, .. } = &**config;
         let bytes_per_token = self.estimates.bytes_per_token();
@@ -73,17 +108,22 @@ impl Picker {
             idle_timeout: sessions.idle_timeout,
             max_sessions: sessions.max_sessions,
             outbox,
-            digest_key: self.digest.load().key_name(),
+            keys: self.keys(&config),
         };
-        Ok(inbox.merge(&update, &tables, now))
+        Ok(inbox.merge(&update, told == Told::Before, &tables, now))
+    }
+
+    fn keys(&self, config: &PickerConfig) -> Keys {
+        let cut = &config.prefix_index;
+        Keys { digest: self.digest.load().key_name(), cut: cut_key(cut.block_bytes, cut.media_bytes()) }
     }
 
     /// Credits `chain` to an endpoint.
-    pub(super) fn credit(&self, member: &Member, chain: &[u64], capacity: usize) {
+    pub(super) fn credit(&self, member: &Member, chain: &[u64], capacity: usize, now: Now) {
         match &self.outbox {
             None => self.index.record(&member.lane, chain, capacity),
             Some(outbox) => {
-                let tell = |chain: &[u64], known| outbox.credited(member.placement, chain, known);
+                let tell = |chain: &[u64], known| outbox.credited(member.placement, chain, known, now.instant);
                 self.index.record_and_tell(&member.lane, chain, capacity, outbox.generation(), tell);
             }
         }

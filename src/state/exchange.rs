@@ -20,6 +20,6 @@ mod wire;
 pub use clock::{HybridClock, Stamp};
 pub use inbox::{Heard, Inbox, Tables};
 pub use outbox::Outbox;
-pub use peers::SILENCE;
-pub use teller::{HEARTBEAT, Teller};
+pub use peers::{Peer, SILENCE};
+pub use teller::{HEARTBEAT, Keys, Teller};
 pub use wire::{MAX_BYTES, Undecodable, decode, encode};

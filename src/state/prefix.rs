@@ -14,6 +14,6 @@ mod index;
 mod lane;
 mod table;
 
-pub use chain::{Chain, hash_prompt};
+pub use chain::{Chain, cut_key, hash_prompt};
 pub use index::{PrefixIndex, Scratch as PrefixScratch, Tail};
 pub use lane::Lane;

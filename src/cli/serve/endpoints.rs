@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::group::Group;
 use super::vital::Vital;
 use super::{pods, taken};
 use crate::cli::source::Source;
@@ -27,13 +28,14 @@ pub async fn follow(
     grace: Duration,
     writer: PoolWriter,
     picker: &Arc<Picker>,
+    group: Group,
     readiness: &Readiness,
     vital: &Vital,
 ) -> anyhow::Result<()> {
     match (source, cluster) {
         (Source::File(path), _) => follow_file(path, writer, picker.metrics(), vital).await,
         (Source::Cluster(members), Some(cluster)) => {
-            pods::follow(cluster, Wanted { members, grace }, writer, picker, readiness, vital);
+            pods::follow(cluster, Wanted { members, grace }, writer, picker, group, readiness, vital);
             Ok(())
         }
         (Source::Cluster(_), None) => bail!("no API server is known"),

@@ -14,13 +14,15 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use self::following::{Filter, Following};
+use super::sharing::{Sharing, label};
 use crate::config::ConfigReader;
 use crate::pick::Picker;
 use crate::proto::inspect::inspect_server::InspectServer;
 use crate::proto::inspect::{
-    ConfigRequest, ConfigResponse, DecisionsRequest, DecisionsResponse, EndpointsRequest, EndpointsResponse,
-    inspect_server,
+    ConfigRequest, ConfigResponse, DecisionsRequest, DecisionsResponse, EndpointsRequest, EndpointsResponse, Replica,
+    ReplicasRequest, ReplicasResponse, inspect_server,
 };
+use crate::state::Peer;
 
 pub use last_read::LastRead;
 
@@ -33,12 +35,18 @@ pub struct Inspect {
     picker: Arc<Picker>,
     config: ConfigReader,
     last_read: Arc<LastRead>,
+    sharing: Option<Arc<Sharing>>,
     streams: Arc<Semaphore>,
 }
 
 /// The service, to be added to the admin port's routes.
-pub fn service(picker: Arc<Picker>, config: ConfigReader, last_read: Arc<LastRead>) -> InspectServer<Inspect> {
-    InspectServer::new(Inspect { picker, config, last_read, streams: Arc::new(Semaphore::new(STREAMS)) })
+pub fn service(
+    picker: Arc<Picker>,
+    config: ConfigReader,
+    last_read: Arc<LastRead>,
+    sharing: Option<Arc<Sharing>>,
+) -> InspectServer<Inspect> {
+    InspectServer::new(Inspect { picker, config, last_read, sharing, streams: Arc::new(Semaphore::new(STREAMS)) })
 }
 
 // === impl Inspect ===
@@ -64,6 +72,17 @@ impl inspect_server::Inspect for Inspect {
     async fn endpoints(&self, _: Request<EndpointsRequest>) -> Result<Response<EndpointsResponse>, Status> {
         let endpoints = self.picker.endpoints(Instant::now()).iter().map(Into::into).collect();
         Ok(Response::new(EndpointsResponse { endpoints }))
+    }
+
+    async fn replicas(&self, _: Request<ReplicasRequest>) -> Result<Response<ReplicasResponse>, Status> {
+        let Some(sharing) = &self.sharing else { return Ok(Response::new(ReplicasResponse::default())) };
+        let now = Instant::now();
+        let replica = |peer: Peer| Replica {
+            name: label(&peer),
+            age_millis: u64::try_from(now.saturating_duration_since(peer.heard_at).as_millis()).unwrap_or(u64::MAX),
+        };
+        let replicas = sharing.replicas(now).into_iter().map(replica).collect();
+        Ok(Response::new(ReplicasResponse { is_shared: true, state: sharing.state(now), replicas }))
     }
 
     async fn config(&self, _: Request<ConfigRequest>) -> Result<Response<ConfigResponse>, Status> {

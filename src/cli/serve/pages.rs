@@ -6,6 +6,7 @@ use std::time::Instant;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 
+use super::sharing::Sharing;
 use crate::pick::Picker;
 use crate::serving::Readiness;
 use crate::serving::http::Handler;
@@ -18,12 +19,15 @@ const OPEN_METRICS: HeaderValue =
 const DECISIONS: usize = 20;
 
 /// `/metrics`, `/healthz`, `/readyz`.
-pub fn metrics(picker: Arc<Picker>, readiness: Readiness) -> Handler {
+pub fn metrics(picker: Arc<Picker>, sharing: Option<Arc<Sharing>>, readiness: Readiness) -> Handler {
+    let shared = sharing.clone();
     table([
         (
             "/metrics",
             Arc::new(move |_: &_| {
-                picker.refresh_gauges(Instant::now());
+                let now = Instant::now();
+                picker.refresh_gauges(now);
+                shared.iter().for_each(|sharing| sharing.refresh_gauges(now));
                 page(StatusCode::OK, OPEN_METRICS, picker.metrics().render().into())
             }) as Handler,
         ),
@@ -33,7 +37,9 @@ pub fn metrics(picker: Arc<Picker>, readiness: Readiness) -> Handler {
             Arc::new(move |_: &_| {
                 let state = readiness.state();
                 let status = if state.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-                text(status, format!("{state}\n"))
+                // A replica that goes on alone is ready all the same.
+                let shared = sharing.iter().map(|sharing| format!("shared state: {}\n", sharing.state(Instant::now())));
+                text(status, format!("{state}\n{}", shared.collect::<String>()))
             }),
         ),
     ])

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::group::Group;
 use super::vital::Vital;
 use crate::metrics::PodState;
 use crate::pick::Picker;
@@ -15,6 +16,7 @@ pub fn follow(
     wanted: Wanted,
     mut writer: PoolWriter,
     picker: &Arc<Picker>,
+    group: Group,
     readiness: &Readiness,
     vital: &Vital,
 ) {
@@ -30,7 +32,7 @@ pub fn follow(
                     let blocked = missing.map(|what| readiness.block(what));
                     drop(std::mem::replace(&mut waiting, blocked));
                 }
-                Update::Pool(uid) => picker.rename_pool(&uid),
+                Update::Pool(uid) => group.pool(&uid, &picker),
                 Update::Endpoints(endpoints) => {
                     tracing::debug!(endpoints = endpoints.len(), "endpoints taken");
                     writer.replace(endpoints);

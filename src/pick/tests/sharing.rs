@@ -14,16 +14,17 @@ fn peer(number: u64, names: &[&str], now: Now) -> Peer {
     let World { picker, writer, config, .. } = world(names);
     let outbox = Arc::new(Outbox::new(number));
     let picker = Arc::into_inner(picker).expect("nobody else has it yet").with_outbox(Arc::clone(&outbox));
-    Peer { world: World { picker: Arc::new(picker), writer, config, now }, replica: Replica::new(outbox, now) }
+    Peer { world: World { picker: Arc::new(picker), writer, config, now }, replica: Replica::new(outbox, "h", now) }
 }
 
 impl Peer {
     fn tell(&mut self) -> Option<Vec<u8>> {
+        self.world.picker.forget_silent(&mut self.replica, self.world.now);
         self.world.picker.tell(&mut self.replica, self.world.now)
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Heard {
-        self.world.picker.hear(&mut self.replica, bytes, self.world.now).expect("an update")
+        self.world.picker.hear(&mut self.replica, bytes, Told::Now, self.world.now).expect("an update")
     }
 }
 
@@ -44,7 +45,7 @@ fn pair() -> [Peer; 2] {
 }
 
 fn fresh(missed: u64, unplaced: usize) -> Heard {
-    Heard::Fresh { missed, unplaced, is_other_key: false }
+    Heard::Fresh { missed, unplaced, is_other_key: false, is_other_cut: false, waited: Duration::ZERO }
 }
 
 #[test]
@@ -157,7 +158,10 @@ fn sessions_under_another_key_are_said_and_not_mixed() {
     peers[1].world.picker.rename_pool("another");
     peers[0].world.turn(Some("s"), Some(&[b'x'; 2_000]), 0);
     let bytes = peers[0].tell().expect("news");
-    assert_eq!(peers[1].hear(&bytes), Heard::Fresh { missed: 0, unplaced: 0, is_other_key: true });
+    assert_eq!(
+        peers[1].hear(&bytes),
+        Heard::Fresh { missed: 0, unplaced: 0, is_other_key: true, is_other_cut: false, waited: Duration::ZERO }
+    );
     assert!(peers[1].world.picker.sessions.is_empty());
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::config::{ConfigWriter, PickerConfig, live};
 use crate::model::{Endpoint, EndpointId, EngineKind, EngineReport, Now};
-use crate::pick::{Head, Origin, Picked, Picker, Replica, Usage};
+use crate::pick::{Head, Origin, Picked, Picker, Replica, Told, Usage};
 use crate::replay::Seconds;
 use crate::replay::engine::Request;
 use crate::replay::trace::Arrival;
@@ -55,7 +55,7 @@ impl Homing {
         let picker = Picker::new(reader.clone(), config_reader, index, Arc::default(), "replay", setting.base.instant);
         let outbox = setting.replica.map(|number| Arc::new(Outbox::new(number)));
         Self {
-            replica: outbox.clone().map(|outbox| Replica::new(outbox, setting.base)),
+            replica: outbox.clone().map(|outbox| Replica::new(outbox, "replay", setting.base)),
             picker: Arc::new(outbox.into_iter().fold(picker, Picker::with_outbox)),
             pool: reader,
             writers: (writer, config_writer),
@@ -175,13 +175,15 @@ impl Policy for Homing {
 
     fn tell(&mut self, now: Seconds) -> Option<Vec<u8>> {
         let now = self.at(now);
-        self.picker.tell(self.replica.as_mut()?, now)
+        let replica = self.replica.as_mut()?;
+        self.picker.forget_silent(replica, now);
+        self.picker.tell(replica, now)
     }
 
     fn hear(&mut self, bytes: &[u8], now: Seconds) {
         let now = self.at(now);
         if let Some(replica) = &mut self.replica {
-            self.picker.hear(replica, bytes, now).expect("what a picker tells, another understands");
+            self.picker.hear(replica, bytes, Told::Now, now).expect("what a picker tells, another understands");
         }
     }
 }

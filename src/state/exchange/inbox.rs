@@ -9,7 +9,8 @@ use crate::state::{Member, PoolSnapshot, PrefixIndex, PromptLength, Session, Ses
 
 use super::clock::{Stamp, is_believed};
 use super::outbox::Outbox;
-use super::peers::{Admission, Peers};
+use super::peers::{Admission, Peer, Peers};
+use super::teller::Keys;
 
 /// Blocks that one update may make young again beside those that it spells out: half a second of 4,000 picks/s with
 /// 60 KB of known prompt each, and some ten milliseconds of work.
@@ -39,8 +40,8 @@ pub struct Tables<'a> {
     pub max_sessions: usize,
     /// This replica's own news: its number and its clock.
     pub outbox: &'a Outbox,
-    /// Names the key of this replica's session digests.
-    pub digest_key: u32,
+    /// What this replica understands.
+    pub keys: Keys,
 }
 
 /// What came of one update.
@@ -54,6 +55,10 @@ pub enum Heard {
         unplaced: usize,
         /// Whether its sessions are under another key than ours, so that none is shared.
         is_other_key: bool,
+        /// Whether it cuts prompts into blocks otherwise than we do, so that no block is shared.
+        is_other_cut: bool,
+        /// How long the oldest of its news had waited when it was sent.
+        waited: Duration,
     },
     /// It came late or twice, and changes nothing.
     Late,
@@ -73,8 +78,8 @@ impl Inbox {
         Self { peers: Peers::default(), epoch }
     }
 
-    /// Takes in one update.
-    pub fn merge(&mut self, update: &Update, tables: &Tables<'_>, now: Now) -> Heard {
+    /// Takes in one update; history is what was told before this replica listened, and says nothing of load.
+    pub fn merge(&mut self, update: &Update, is_history: bool, tables: &Tables<'_>, now: Now) -> Heard {
         if update.replica == tables.outbox.replica() {
             return if update.epoch == self.epoch { Heard::Own } else { Heard::Twin };
         }
@@ -86,24 +91,28 @@ impl Inbox {
                 member.load.others_sent(peers.sum(endpoint));
             }
         };
-        let missed = match self.peers.admit(update, now.instant, settle) {
+        let missed = match self.peers.admit(update, is_history, now.instant, settle) {
             Admission::Fresh { missed } => missed,
             Admission::Late => return Heard::Late,
             Admission::Crowded => return Heard::Crowded,
         };
-        if update.unplaced.contains(&tables.outbox.replica()) {
+        if !is_history && update.unplaced.contains(&tables.outbox.replica()) {
             tables.outbox.lacks();
         }
+        // A release that does not say cuts as the first did.
+        let is_other_cut = update.cut != 0 && update.cut != tables.keys.cut;
+        let blocks = if is_other_cut { &[] } else { &*update.blocks };
         let mut renewals = MAX_RENEWALS;
-        let unplaced = update.blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut renewals)).count();
+        let unplaced = blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut renewals)).count();
         if unplaced > 0 {
             self.peers.note_unplaced(update.replica);
         }
-        let is_other_key = update.digest_key != tables.digest_key;
+        let is_other_key = update.digest_key != tables.keys.digest;
         if !is_other_key {
             update.bindings.iter().for_each(|binding| tables.take_binding(binding, now));
         }
-        Heard::Fresh { missed, unplaced, is_other_key }
+        let waited = Duration::from_micros(update.waited_micros.into());
+        Heard::Fresh { missed, unplaced, is_other_key, is_other_cut, waited }
     }
 
     /// Drops the load of replicas that are silent, and gives endpoints that are new in the pool theirs. To be called
@@ -120,8 +129,13 @@ impl Inbox {
         self.peers.unplaced(now)
     }
 
-    /// The replicas that are not silent: number, and when each last said something.
-    pub fn heard(&self, now: Instant) -> impl Iterator<Item = (u64, Instant)> + '_ {
+    /// Asks these again: the update that did so is lost.
+    pub fn ask_again(&mut self, replicas: &[u64]) {
+        replicas.iter().for_each(|replica| self.peers.note_unplaced(*replica));
+    }
+
+    /// The replicas that are not silent.
+    pub fn heard(&self, now: Instant) -> impl Iterator<Item = Peer> + '_ {
         self.peers.heard(now)
     }
 }

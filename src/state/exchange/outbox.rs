@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::model::SessionKey;
 use crate::proto::sync::{Binding, Blocks};
@@ -43,6 +43,8 @@ pub struct Outbox {
 pub(super) struct Queue {
     pub blocks: VecDeque<Blocks>,
     pub bindings: VecDeque<Binding>,
+    /// When the oldest of the blocks was credited.
+    pub since: Option<Instant>,
     hashes: usize,
 }
 
@@ -98,20 +100,23 @@ impl Outbox {
         self.dropped.load(Relaxed)
     }
 
-    /// `chain` was credited to the endpoint of this placement; others were told of its first `known` blocks before.
-    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize) {
+    /// `chain` was credited to the endpoint of this placement at `now`; others were told of its first `known` blocks
+    /// before.
+    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize, now: Instant) {
         if chain.is_empty() {
             return;
         }
         let parent = if known > 0 { chain[known - 1] } else { 0 };
         let depth = u32::try_from(chain.len()).unwrap_or(u32::MAX);
-        self.push_blocks(Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false });
+        let blocks = Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false };
+        self.push_blocks(blocks, Some(now));
     }
 
     /// `blocks` were taken back from the endpoint of this placement.
     pub fn retracted(&self, endpoint: u64, blocks: &[u64]) {
         if !blocks.is_empty() {
-            self.push_blocks(Blocks { endpoint, hashes: blocks.to_vec(), retracted: true, ..Blocks::default() });
+            let blocks = Blocks { endpoint, hashes: blocks.to_vec(), retracted: true, ..Blocks::default() };
+            self.push_blocks(blocks, None);
         }
     }
 
@@ -141,30 +146,47 @@ impl Outbox {
         std::mem::take(&mut self.queue.lock())
     }
 
-    fn push_blocks(&self, blocks: Blocks) {
+    /// Puts what was taken and did not arrive in front of what has come since.
+    pub(super) fn put_back(&self, blocks: Vec<Blocks>, bindings: Vec<Binding>) {
+        let mut queue = self.queue.lock();
+        queue.hashes += blocks.iter().map(|blocks| blocks.hashes.len()).sum::<usize>();
+        blocks.into_iter().rev().for_each(|blocks| queue.blocks.push_front(blocks));
+        bindings.into_iter().rev().for_each(|binding| queue.bindings.push_front(binding));
+        self.trim(queue);
+    }
+
+    fn push_blocks(&self, blocks: Blocks, since: Option<Instant>) {
         let mut queue = self.queue.lock();
         queue.hashes += blocks.hashes.len();
         queue.blocks.push_back(blocks);
-        let mut dropped = 0;
-        while queue.hashes > MAX_HASHES || queue.blocks.len() > MAX_NEWS {
-            let Some(oldest) = queue.blocks.pop_front() else { break };
-            queue.hashes -= oldest.hashes.len();
-            dropped += 1;
-        }
-        drop(queue);
-        if dropped > 0 {
-            self.dropped.fetch_add(dropped, Relaxed);
-            self.lacks();
-        }
+        queue.since = queue.since.or(since);
+        self.trim(queue);
     }
 
-    /// A binding that is dropped heals with the session's next request.
     fn push_binding(&self, binding: Binding) {
         let mut queue = self.queue.lock();
         queue.bindings.push_back(binding);
-        if queue.bindings.len() > MAX_NEWS {
+        self.trim(queue);
+    }
+
+    /// Drops the oldest where there are too many. A binding that is dropped heals with the session's next request.
+    fn trim(&self, mut queue: MutexGuard<'_, Queue>) {
+        let (mut blocks, mut bindings) = (0, 0);
+        while queue.hashes > MAX_HASHES || queue.blocks.len() > MAX_NEWS {
+            let Some(oldest) = queue.blocks.pop_front() else { break };
+            queue.hashes -= oldest.hashes.len();
+            blocks += 1;
+        }
+        while queue.bindings.len() > MAX_NEWS {
             queue.bindings.pop_front();
-            self.dropped.fetch_add(1, Relaxed);
+            bindings += 1;
+        }
+        drop(queue);
+        if blocks > 0 {
+            self.lacks();
+        }
+        if blocks + bindings > 0 {
+            self.dropped.fetch_add(blocks + bindings, Relaxed);
         }
     }
 }
@@ -189,9 +211,9 @@ mod tests {
     fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
         let outbox = Outbox::new(1);
         for known in [0, 2, 3] {
-            outbox.credited(9, &[1, 2, 3], known);
+            outbox.credited(9, &[1, 2, 3], known, Instant::now());
         }
-        outbox.credited(9, &[], 0);
+        outbox.credited(9, &[], 0, Instant::now());
         let said: Vec<_> = outbox.take().blocks.into_iter().map(|it| (it.depth, it.parent, it.hashes)).collect();
         assert_eq!(said, [(3, 0, vec![1, 2, 3]), (3, 2, vec![3]), (3, 3, vec![])]);
         assert!(outbox.take().blocks.is_empty(), "told once");
@@ -204,7 +226,7 @@ mod tests {
         let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
         let grow = || {
             for len in 1..=chain.len() {
-                let tell = |chain: &[u64], known| outbox.credited(9, chain, known);
+                let tell = |chain: &[u64], known| outbox.credited(9, chain, known, Instant::now());
                 here.record_and_tell(&mine, &chain[..len], 250, outbox.generation(), tell);
             }
         };
@@ -233,13 +255,33 @@ mod tests {
     }
 
     #[test]
+    fn what_did_not_arrive_leaves_again_before_what_came_since_and_is_bounded_as_all_is() {
+        let (outbox, now) = (Outbox::new(1), Instant::now());
+        let keys = |outbox: &Outbox| -> Vec<_> {
+            let Queue { blocks, bindings, .. } = outbox.take();
+            blocks.iter().map(|it| it.endpoint).chain(bindings.iter().map(|it| it.key_low)).collect()
+        };
+        let end = |key| outbox.ended(SessionKey(key), Stamp::default());
+        outbox.credited(1, &[1], 0, now);
+        outbox.retracted(2, &[1]);
+        end(11);
+        let Queue { blocks, bindings, .. } = outbox.take();
+        outbox.credited(3, &[1], 0, now);
+        end(12);
+        outbox.put_back(blocks.into(), bindings.into());
+        assert_eq!(keys(&outbox), [1, 2, 3, 11, 12]);
+        outbox.credited(3, &vec![7; MAX_HASHES], 0, now);
+        outbox.put_back(vec![Blocks { endpoint: 4, hashes: vec![1], ..Blocks::default() }], vec![]);
+        assert_eq!((keys(&outbox), outbox.dropped()), (vec![3], 1), "the oldest");
+    }
+
+    #[test]
     fn it_is_bounded_drops_the_oldest_counts_it_and_tells_all_again() {
         let outbox = Outbox::new(1);
-        let chain = vec![7; MAX_HASHES / 4];
+        let (chain, now) = (vec![7; MAX_HASHES / 4], Instant::now());
         for endpoint in 1..=4 {
-            outbox.credited(endpoint, &chain, 0);
+            outbox.credited(endpoint, &chain, 0, now);
         }
-        let now = Instant::now();
         outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (0, 1));
         outbox.retracted(5, &[1]);
@@ -249,7 +291,7 @@ mod tests {
         assert_eq!(left, [2, 3, 4, 5]);
 
         for _ in 0..=MAX_NEWS {
-            outbox.credited(6, &[1], 1);
+            outbox.credited(6, &[1], 1, now);
             outbox.ended(SessionKey(1), Stamp::default());
         }
         let queue = outbox.take();

@@ -1,6 +1,7 @@
 //! The other replicas: which are there, what each last said of its load, and what they have in flight together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::proto::sync::{Load, Update};
@@ -25,19 +26,34 @@ const MAX_TOKENS: u64 = 8_000_000;
 /// The others.
 #[derive(Debug, Default)]
 pub struct Peers {
-    by_number: HashMap<u64, Peer, ahash::RandomState>,
+    by_number: HashMap<u64, Told, ahash::RandomState>,
 }
 
 #[derive(Debug)]
-struct Peer {
+struct Told {
+    name: Arc<str>,
     epoch: u64,
     sequence: u64,
-    heard_at: Instant,
+    /// When something of it came in last, however old that was.
+    read_at: Instant,
+    /// When it said something last; `None` as long as all of it is history.
+    heard_at: Option<Instant>,
     /// By endpoint; empty once it is silent.
     loads: HashMap<u64, Sent, ahash::RandomState>,
     /// Whether something that it said has no place here.
     is_unplaced: bool,
     asked_at: Option<Instant>,
+}
+
+/// A replica that is not silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its number.
+    pub replica: u64,
+    /// What people call it; empty where it does not say.
+    pub name: Arc<str>,
+    /// When it said something last.
+    pub heard_at: Instant,
 }
 
 /// What an update is, by its number.
@@ -56,18 +72,28 @@ pub enum Admission {
 
 impl Peers {
     /// Takes in the number of `update`, and its load if it is new. `touched` gets every endpoint whose sum has changed.
-    pub fn admit(&mut self, update: &Update, now: Instant, mut touched: impl FnMut(&Self, u64)) -> Admission {
+    ///
+    /// History is what was told before this replica listened: it says nothing of what anybody has in flight now.
+    pub fn admit(
+        &mut self,
+        update: &Update,
+        is_history: bool,
+        now: Instant,
+        mut touched: impl FnMut(&Self, u64),
+    ) -> Admission {
         let Update { replica, epoch, sequence, .. } = *update;
         if !self.by_number.contains_key(&replica) && !self.make_room(now) {
             return Admission::Crowded;
         }
-        let peer = self.by_number.entry(replica).or_insert_with(|| Peer {
+        let peer = self.by_number.entry(replica).or_insert_with(|| Told {
+            name: Arc::default(),
             epoch,
             sequence: sequence.saturating_sub(1),
-            heard_at: now,
+            read_at: now,
+            heard_at: None,
             loads: HashMap::default(),
-            // What it told before it was known here.
-            is_unplaced: sequence > 1,
+            // What it told before it was known here. History begins somewhere: what it lacks shows when it is missed.
+            is_unplaced: sequence > 1 && !is_history,
             asked_at: None,
         });
         let is_another = epoch == peer.epoch && sequence.abs_diff(peer.sequence) > FURTHEST_APART;
@@ -79,8 +105,15 @@ impl Peers {
         }
         let before = if epoch == peer.epoch { peer.sequence } else { 0 };
         let missed = sequence.saturating_sub(before + 1);
-        (peer.epoch, peer.sequence, peer.heard_at) = (epoch, sequence, now);
+        (peer.epoch, peer.sequence, peer.read_at) = (epoch, sequence, now);
         peer.is_unplaced |= missed > 0;
+        if *peer.name != *update.name {
+            peer.name = update.name.as_str().into();
+        }
+        if is_history {
+            return Admission::Fresh { missed };
+        }
+        peer.heard_at = Some(now);
         let loads = update.loads.iter().map(|load| (load.endpoint, sent(load))).collect();
         let old = std::mem::replace(&mut peer.loads, loads);
         // Each once, however often it is listed.
@@ -96,19 +129,16 @@ impl Peers {
         if self.by_number.len() < MAX_PEERS {
             return true;
         }
-        let silent = self.by_number.iter().filter(|(_, peer)| now.saturating_duration_since(peer.heard_at) >= SILENCE);
-        let longest = silent.min_by_key(|(_, peer)| peer.heard_at).map(|(number, _)| *number);
+        let silent = self.by_number.iter().filter(|(_, peer)| peer.is_silent(now));
+        let longest = silent.min_by_key(|(_, peer)| peer.read_at).map(|(number, _)| *number);
         longest.is_some_and(|number| self.by_number.remove(&number).is_some())
     }
 
     /// Drops the load of those who are silent.
     pub fn expire(&mut self, now: Instant) {
-        let silent = |peer: &Peer| now.saturating_duration_since(peer.heard_at);
-        self.by_number.retain(|_, peer| silent(peer) < REMEMBERED);
-        self.by_number
-            .values_mut()
-            .filter(|peer| silent(peer) >= SILENCE)
-            .for_each(|peer| peer.loads = HashMap::default());
+        self.by_number.retain(|_, peer| now.saturating_duration_since(peer.read_at) < REMEMBERED);
+        let silent = self.by_number.values_mut().filter(|peer| peer.is_silent(now));
+        silent.for_each(|peer| peer.loads = HashMap::default());
     }
 
     /// What all others have in flight at `endpoint`.
@@ -124,7 +154,7 @@ impl Peers {
 
     /// Who is to be asked now to tell all again.
     pub fn unplaced(&mut self, now: Instant) -> Vec<u64> {
-        let is_due = |peer: &Peer| peer.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_EVERY);
+        let is_due = |peer: &Told| peer.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_EVERY);
         let due = self.by_number.iter_mut().filter(|(_, peer)| peer.is_unplaced && is_due(peer));
         let mut asked: Vec<_> = due
             .map(|(number, peer)| {
@@ -136,10 +166,17 @@ impl Peers {
         asked
     }
 
-    /// Those who are not silent: number, and when they last said something.
-    pub fn heard(&self, now: Instant) -> impl Iterator<Item = (u64, Instant)> + '_ {
-        let alive = move |peer: &Peer| now.saturating_duration_since(peer.heard_at) < SILENCE;
-        self.by_number.iter().filter(move |(_, peer)| alive(peer)).map(|(number, peer)| (*number, peer.heard_at))
+    /// Those who are not silent.
+    pub fn heard(&self, now: Instant) -> impl Iterator<Item = Peer> + '_ {
+        self.by_number.iter().filter(move |(_, peer)| !peer.is_silent(now)).filter_map(|(replica, peer)| {
+            Some(Peer { replica: *replica, name: Arc::clone(&peer.name), heard_at: peer.heard_at? })
+        })
+    }
+}
+
+impl Told {
+    fn is_silent(&self, now: Instant) -> bool {
+        self.heard_at.is_none_or(|at| now.saturating_duration_since(at) >= SILENCE)
     }
 }
 
@@ -164,7 +201,7 @@ mod tests {
 
     fn admit(peers: &mut Peers, update: &Update, now: Instant) -> (Admission, Vec<u64>) {
         let mut touched = Vec::new();
-        let admission = peers.admit(update, now, |_, endpoint| touched.push(endpoint));
+        let admission = peers.admit(update, false, now, |_, endpoint| touched.push(endpoint));
         touched.sort_unstable();
         (admission, touched)
     }
@@ -192,6 +229,19 @@ mod tests {
         assert_eq!(said, [fresh(0), late, late, fresh(2), late, fresh(0), late]);
         peers.expire(now + SILENCE);
         assert_eq!(admit(&mut peers, &update(1, 3, 1, &[]), now).0, late, "it was silent and is not forgotten");
+    }
+
+    #[test]
+    fn history_makes_nobody_be_there_and_nobody_be_asked() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        let mut told = |sequence, is_history| {
+            peers.admit(&update(1, 1, sequence, &[(7, 2)]), is_history, now, |_, _| ());
+            (peers.heard(now).count(), peers.sum(7).in_flight, peers.unplaced(now))
+        };
+        assert_eq!(
+            [told(500, true), told(501, true), told(502, false)],
+            [(0, 0, vec![]), (0, 0, vec![]), (1, 2, vec![])]
+        );
     }
 
     #[test]
@@ -229,7 +279,7 @@ mod tests {
         admit(&mut peers, &update(1, 1, 2, &[(7, 1)]), later);
         assert_eq!(admit(&mut peers, &update(late, 1, 1, &[(7, 1)]), later).0, Admission::Fresh { missed: 0 });
         assert_eq!(peers.by_number.len(), MAX_PEERS);
-        let heard: Vec<_> = peers.heard(later).map(|(number, _)| number).collect();
+        let heard: Vec<_> = peers.heard(later).map(|peer| peer.replica).collect();
         assert!(heard.len() == 2 && heard.contains(&1) && heard.contains(&late), "one of the silent had to go");
     }
 

@@ -13,6 +13,8 @@ pub const MAX_BYTES: usize = 2 << 20;
 pub const MAX_LOADS: usize = 1 << 14;
 /// No chain is longer where it is made.
 const MAX_HASHES: usize = 1 << 14;
+/// Bytes of a replica's name. Pods have shorter ones, or they are cut.
+pub const MAX_NAME: usize = 128;
 
 /// Why bytes are no update.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,9 @@ pub fn decode(bytes: &[u8]) -> Result<Update, Undecodable> {
     let update = Update::decode(bytes)?;
     if update.replica == 0 || update.epoch == 0 || update.sequence == 0 {
         return Err(Undecodable::Nonsense("no sender"));
+    }
+    if update.name.len() > MAX_NAME {
+        return Err(Undecodable::Nonsense("a name that no replica has"));
     }
     if update.blocks.iter().any(|blocks| !blocks.retracted && (blocks.depth as usize) < blocks.hashes.len()) {
         return Err(Undecodable::Nonsense("a chain that is shorter than its end"));
@@ -177,6 +182,7 @@ mod tests {
             part(0x32, &[&wide(0x11, 48), &[0x40, 1]]),
             [vec![0x3a, 8], 51u64.to_le_bytes().to_vec()].concat(),
             vec![0x45, 52, 0, 0, 0],
+            vec![0x4a, 2, b'h', b'0', 0x50, 53, 0x5d, 54, 0, 0, 0],
         ]
         .concat()
     }
@@ -207,6 +213,9 @@ mod tests {
             ],
             unplaced: vec![51],
             digest_key: 52,
+            name: "h0".to_owned(),
+            waited_micros: 53,
+            cut: 54,
         };
         assert_eq!(encode(&told), written(&[]));
         assert_eq!(decode(&written(&[0xa2, 0x06, 3, b'n', b'e', b'w', 0xa8, 0x06, 9])), Ok(told));
@@ -248,6 +257,9 @@ mod tests {
             bindings: vec![binding; MAX_NEWS],
             unplaced: vec![u64::MAX; 256],
             digest_key: u32::MAX,
+            name: "n".repeat(MAX_NAME),
+            waited_micros: u32::MAX,
+            cut: u32::MAX,
             ..update()
         };
         let bytes = encode(&full);
@@ -264,6 +276,8 @@ mod tests {
 
     #[test]
     fn what_contradicts_itself_has_no_sender_or_is_endless_is_refused() {
+        let named = |len| Update { name: "n".repeat(len), ..update() };
+        assert!(decode(&encode(&named(MAX_NAME))).is_ok() && decode(&encode(&named(MAX_NAME + 1))).is_err());
         let short = Blocks { depth: 1, hashes: vec![1, 2], ..Blocks::default() };
         assert!(matches!(
             decode(&encode(&Update { blocks: vec![short.clone()], ..update() })),

@@ -9,6 +9,15 @@ const SEED: u64 = 0x686f_6d69_6e67_0001;
 /// Hashing stops after so many blocks, so that a pick's work is bounded: 8 MiB at 512 bytes a block.
 pub const MAX_BLOCKS: usize = 16_384;
 
+/// What is hashed, and in which order: to be raised with whatever here, or in what is read of a prompt, makes other hashes.
+const RULES: u64 = 1;
+
+/// Names how [`hash_prompt`] cuts: chains that were made under another name have no block in common, as a rule. Not 0.
+pub fn cut_key(block_bytes: usize, media_bytes: usize) -> u32 {
+    let numbers = [RULES, block_bytes as u64, media_bytes as u64].map(u64::to_le_bytes);
+    (xxh3_64_with_seed(numbers.as_flattened(), SEED) as u32).max(1)
+}
+
 /// Hashes of a prompt's full blocks, each over its own bytes and all before them.
 pub type Chain = Vec<u64>;
 
