@@ -45,7 +45,7 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 demo-gateway: rust python namespaces ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)
 	@cargo build --release --locked
 	@cargo build --locked --example demo-gateway
-	@$(with_control_plane) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
+	@$(with_control_plane) $(with_valkey) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
 		"$(target)/debug/examples/demo-gateway" $(DEMO_ARGS)
 
 test: rust python namespaces curl ## run every test, through real Envoys, clients, Valkeys and an API server (options in TEST_ARGS)

@@ -3,6 +3,7 @@
 {{- $gateway := include "homing.gateway" . | fromYaml }}
 - serve
 {{- include "homing.endpointArgs" . }}
+{{- include "homing.sharedArgs" . }}
 - --config-file=/etc/homing/config/{{ include "homing.configKey" . }}
 - --ready-grace={{ .Values.picker.readyGraceSeconds }}s
 - --secure-serving={{ $gateway.tls }}
