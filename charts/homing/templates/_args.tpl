@@ -4,6 +4,7 @@
 - serve
 {{- include "homing.endpointArgs" . }}
 {{- include "homing.sharedArgs" . }}
+{{- include "homing.sharingArgs" . }}
 - --config-file=/etc/homing/config/{{ include "homing.configKey" . }}
 - --ready-grace={{ .Values.picker.readyGraceSeconds }}s
 - --secure-serving={{ $gateway.tls }}

@@ -17,6 +17,15 @@
 {{- fail (printf "sharedState.logSize: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $log) }}
 {{- end }}
 {{- end }}
+{{- if $shared }}
+{{- if lt (include "homing.bytes" .Values.sharedState.logSize | int64) 1048576 }}
+{{- fail (printf "sharedState.logSize: %s is too little to start from: write at least 1MiB." (include "homing.size" .Values.sharedState.logSize)) }}
+{{- end }}
+{{- $interval := trimSuffix "ms" .Values.sharedState.interval | int }}
+{{- if or (lt $interval 5) (gt $interval 500) }}
+{{- fail (printf "sharedState.interval: %s is not between 5ms and 500ms; above, replicas would believe each other gone." .Values.sharedState.interval) }}
+{{- end }}
+{{- end }}
 {{- if eq $shared "bundled" }}
 {{- with .Values.sharedState.bundled }}
 {{- $most := include "homing.size" .maxMemory }}
@@ -43,18 +52,23 @@
 {{- if empty .urls }}
 {{- fail "sharedState.mode=external needs sharedState.external.urls, for instance sharedState.external.urls={rediss://homing@valkey.example.com:6379}." }}
 {{- end }}
+{{- if and (gt (len .urls) 1) (not (or .cluster .sentinel)) }}
+{{- fail "sharedState.external.urls: several URLs are nodes of a cluster or sentinels: set sharedState.external.cluster=true, or sharedState.external.sentinel to the name of the server. One server has one URL." }}
+{{- end }}
 {{- if and .cluster .sentinel }}
 {{- fail "sharedState.external.cluster and sharedState.external.sentinel both say what the URLs are: choose one." }}
 {{- end }}
 {{- $tls := false }}
+{{- $sentinel := .sentinel }}
 {{- range .urls }}
 {{- if not (regexMatch "^(redis|valkey)s?://([^@/ ]*@)?[^@/: ]+(:[0-9]+)?(/[0-9]*)?$|^(redis|valkey)s?://([^@/ ]*@)?\\[[0-9a-fA-F:]+\\](:[0-9]+)?(/[0-9]*)?$" .) }}
 {{- fail (printf "sharedState.external.urls: %s is no URL of a Valkey: write redis://[USER@]HOST[:PORT][/DATABASE], or rediss:// for TLS." (regexReplaceAll ":[^:@/]*@" . ":…@")) }}
 {{- end }}
-{{- if regexMatch "://[^@/]*:[^@/]*@" . }}
+{{- /* A password in the URL of a sentinel is the sentinel's own, which no Secret can bring. */}}
+{{- if and (regexMatch "://[^@/]*:[^@/]*@" .) (not $sentinel) }}
 {{- fail "sharedState.external.urls: a URL holds a password, which everybody sees who may read the Deployment: leave it out, put it into a Secret and name that in sharedState.existingSecret.name." }}
 {{- end }}
-{{- if and (regexMatch "://[^@/]+@" .) (not $.Values.sharedState.existingSecret.name) }}
+{{- if and (regexMatch "://[^@/]+@" .) (not $sentinel) (not $.Values.sharedState.existingSecret.name) }}
 {{- fail (printf "sharedState.external.urls: %s names a user, who has a password: put it into a Secret and name that in sharedState.existingSecret.name." .) }}
 {{- end }}
 {{- if regexMatch "^(rediss|valkeys)://" . }}{{ $tls = true }}{{ end }}

@@ -72,12 +72,18 @@ app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" | quote
 {{- if include "homing.sharedSecret" . }}
 - --shared-state-password-file=/etc/homing/shared-state/password
 {{- end }}
-- --shared-state-interval={{ .Values.sharedState.interval }}
-- --shared-state-log={{ include "homing.size" .Values.sharedState.logSize }}
-- --shared-state-warm-up={{ .Values.sharedState.warmUpSeconds }}s
 {{- with include "homing.sharedGroup" . }}
 - --state-group={{ . }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* How it is shared. */}}
+{{- define "homing.sharingArgs" -}}
+{{- if include "homing.shared" . }}
+- --shared-state-interval={{ .Values.sharedState.interval }}
+- --shared-state-log={{ include "homing.size" .Values.sharedState.logSize }}
+- --shared-state-warm-up={{ .Values.sharedState.warmUpSeconds }}s
 {{- end }}
 {{- end }}
 

@@ -77,6 +77,12 @@ const REFUSED: &[(&[&str], &str)] = &[
     ),
     (&["pool.name=p", "sharedState.mode=on"], "at '/sharedState/mode': value must be one of 'auto', 'bundled'"),
     (&["pool.name=p", "sharedState.interval=50"], "at '/sharedState/interval'"),
+    (&["pool.name=p", "sharedState.interval=900ms"], "sharedState.interval: 900ms is not between 5ms and 500ms"),
+    (&["pool.name=p", "sharedState.logSize=64KiB"], "sharedState.logSize: 64KiB is too little to start from"),
+    (
+        &["pool.name=p", EXTERNAL, "sharedState.external.urls={redis://a,redis://b}"],
+        "several URLs are nodes of a cluster or sentinels: set sharedState.external.cluster=true",
+    ),
     (&["pool.name=p", "sharedState.group=a b"], "at '/sharedState/group'"),
     (&["pool.name=p", "sharedState.mode=external"], "sharedState.mode=external needs sharedState.external.urls"),
     (

@@ -9,8 +9,11 @@ use super::site::Site;
 use crate::node::images::Images;
 
 const SECRET: (&str, &str, &str) = ("", "v1", "Secret");
-const EXTERNAL: [&str; 2] =
-    [r#"sharedState.mode="external""#, r#"sharedState.external.urls=["rediss://homing@a:6380/1","rediss://b"]"#];
+const EXTERNAL: [&str; 3] = [
+    r#"sharedState.mode="external""#,
+    r#"sharedState.external.urls=["rediss://homing@a:6380/1","rediss://b"]"#,
+    "sharedState.external.cluster=true",
+];
 const EXISTING: &str = r#"sharedState.existingSecret={"name":"mine","key":"word"}"#;
 
 /// A release with a pool, whose values are JSON.
@@ -20,16 +23,21 @@ fn rendered(values: &[&str]) -> Vec<Value> {
     Helm::offline().template("rel", "llm", &values)
 }
 
-/// The arguments of `homing serve` and of the doctor that are about sharing; they are the same.
-fn flags(objects: &[Value]) -> Vec<String> {
+/// How `homing serve` shares; the doctor need not know.
+const SETTINGS: [&str; 3] = ["--shared-state-interval=50ms", "--shared-state-log=32MiB", "--shared-state-warm-up=3s"];
+
+/// The arguments of `homing serve` that are about sharing: where, which the doctor is told as well, and how.
+fn flags(objects: &[Value]) -> [Vec<String>; 2] {
     let flags = |pod: &Value| {
         let all = pod["containers"][0]["args"].as_array().expect("arguments").iter().filter_map(Value::as_str);
         let about = all.filter(|flag| flag.starts_with("--shared-state") || flag.starts_with("--state-group"));
         about.map(str::to_owned).collect::<Vec<_>>()
     };
-    let serve = flags(&only(objects, "Deployment")["spec"]["template"]["spec"]);
-    assert_eq!(serve, flags(&only(objects, "Pod")["spec"]));
-    serve
+    let mut serve = flags(&only(objects, "Deployment")["spec"]["template"]["spec"]);
+    let doctor = flags(&only(objects, "Pod")["spec"]);
+    let how = serve.split_off(doctor.len());
+    assert_eq!(serve, doctor);
+    [serve, how]
 }
 
 /// The pod of the bundled Valkey.
@@ -60,7 +68,7 @@ fn there_is_a_valkey_where_more_than_one_replica_may_run_or_it_is_asked_for() {
     for (values, there) in cases {
         let objects = rendered(values);
         assert_eq!(objects.iter().filter(|object| is_valkeys(object)).count(), if there { 4 } else { 0 }, "{values:?}");
-        assert_eq!(!flags(&objects).is_empty(), there, "{values:?}");
+        assert_eq!(flags(&objects).iter().all(|flags| !flags.is_empty()), there, "{values:?}");
         assert_eq!(valkey(&objects).is_some(), there, "{values:?}");
     }
     assert!(!rendered(&EXTERNAL.iter().copied().chain([EXISTING]).collect::<Vec<_>>()).iter().any(is_valkeys));
@@ -68,33 +76,35 @@ fn there_is_a_valkey_where_more_than_one_replica_may_run_or_it_is_asked_for() {
 
 #[test]
 fn homing_is_told_where_its_valkey_is_and_whose_news_it_takes() {
-    let settings = ["--shared-state-interval=50ms", "--shared-state-log=32MiB", "--shared-state-warm-up=3s"];
     let password = "--shared-state-password-file=/etc/homing/shared-state/password";
     let bundled = ["--shared-state=redis://rel-homing-valkey.llm.svc:6379", password];
-    assert_eq!(flags(&rendered(&[])), [&bundled[..], &settings].concat());
-    let external = ["--shared-state=rediss://homing@a:6380/1", "--shared-state=rediss://b"];
-    let (cluster, sentinel) = ("sharedState.external.cluster=true", r#"sharedState.external.sentinel="news""#);
-    for (more, flag) in [(cluster, "--shared-state-cluster"), (sentinel, "--shared-state-sentinel=news")] {
-        let values = [&EXTERNAL[..], &[EXISTING, more]].concat();
-        assert_eq!(flags(&rendered(&values)), [&external[..], &[flag, password], &settings].concat());
-    }
-    let authority = r#"sharedState.external.ca={"secret":"ca"}"#;
+    assert_eq!(flags(&rendered(&[])), [&bundled[..], &SETTINGS]);
+    let nodes = ["--shared-state=rediss://homing@a:6380/1", "--shared-state=rediss://b", "--shared-state-cluster"];
+    let values = [&EXTERNAL[..], &[EXISTING]].concat();
+    assert_eq!(flags(&rendered(&values)), [&[&nodes[..], &[password]].concat()[..], &SETTINGS]);
+    let one = [
+        r#"sharedState.mode="external""#,
+        r#"sharedState.external.urls=["redis://:own@a:26379"]"#,
+        r#"sharedState.external.sentinel="news""#,
+    ];
+    let sentinel = ["--shared-state=redis://:own@a:26379", "--shared-state-sentinel=news"];
+    assert_eq!(flags(&rendered(&one)), [&sentinel[..], &SETTINGS]);
     let own = [
+        r#"sharedState.external.ca={"secret":"ca"}"#,
         r#"sharedState.group="eu""#,
-        r#"sharedState.interval="1s""#,
+        r#"sharedState.interval="100ms""#,
         "sharedState.logSize=1048576",
         "sharedState.warmUpSeconds=0",
     ];
-    let values = [&EXTERNAL[..], &[EXISTING, authority], &own].concat();
-    let settings = ["--shared-state-interval=1s", "--shared-state-log=1048576", "--shared-state-warm-up=0s"];
-    let files = ["--shared-state-ca-file=/etc/homing/shared-state-ca/ca.crt", password];
-    assert_eq!(flags(&rendered(&values)), [&external[..], &files, &settings, &["--state-group=eu"]].concat());
+    let files = ["--shared-state-ca-file=/etc/homing/shared-state-ca/ca.crt", password, "--state-group=eu"];
+    let settings = ["--shared-state-interval=100ms", "--shared-state-log=1048576", "--shared-state-warm-up=0s"];
+    assert_eq!(flags(&rendered(&[&values[..], &own].concat())), [&[&nodes[..], &files].concat()[..], &settings]);
 }
 
 #[test]
 fn without_a_pool_the_group_is_the_release() {
     let objects = Helm::offline().template("rel", "llm", &["--set", "engines.selector.app=llama"]);
-    assert_eq!(flags(&objects).last().map(String::as_str), Some("--state-group=llm.rel-homing"));
+    assert_eq!(flags(&objects)[0].last().map(String::as_str), Some("--state-group=llm.rel-homing"));
 }
 
 #[test]
