@@ -14,8 +14,11 @@ need = command -v $(1) >/dev/null || { echo "$(2) is missing: $(3)" >&2; exit 1;
 # Runs what follows with the path of a real Envoy in HOMING_ENVOY.
 with_envoy = envoy="$${HOMING_ENVOY:-$$(scripts/parts/envoy)}" && HOMING_ENVOY="$$envoy"
 
-# The same with real clients in HOMING_CLIENTS; the tests of Envoy's versions find those in the cache.
-with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && \
+# Runs what follows with the path of a real Valkey server in HOMING_VALKEY.
+with_valkey = valkey="$${HOMING_VALKEY:-$$(scripts/parts/valkey)}" && export HOMING_VALKEY="$$valkey" &&
+
+# With Envoy and Valkey, and with real clients in HOMING_CLIENTS; the tests of Envoy's versions find those in the cache.
+with_parts = scripts/parts/envoy 1.36.2 >/dev/null && scripts/parts/envoy 1.40.0 >/dev/null && $(with_valkey) \
 	clients="$${HOMING_CLIENTS:-$$(scripts/parts/clients)}" && $(with_envoy) HOMING_CLIENTS="$$clients"
 
 # Runs what follows with the folders of a real Kubernetes control plane and of the definitions it needs, with Helm and
@@ -42,14 +45,14 @@ demo: rust python ## compare round robin and Homing through a real Envoy (option
 demo-gateway: rust python namespaces ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)
 	@cargo build --release --locked
 	@cargo build --locked --example demo-gateway
-	@$(with_control_plane) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
+	@$(with_control_plane) $(with_valkey) $(with_envoy) HOMING_BIN="$(target)/release/homing" \
 		"$(target)/debug/examples/demo-gateway" $(DEMO_ARGS)
 
-test: rust python namespaces curl ## run every test, through real Envoys, clients and an API server (options in TEST_ARGS)
+test: rust python namespaces curl ## run every test, through real Envoys, clients, Valkeys and an API server (options in TEST_ARGS)
 	@$(with_control_plane) $(with_ai_gateway) $(with_parts) cargo test --locked $(TEST_ARGS)
 
 test-long: rust python namespaces ## run the tests of outages and of many sessions at full length (options in TEST_ARGS)
-	@$(with_control_plane) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
+	@$(with_control_plane) $(with_valkey) $(with_envoy) HOMING_TEST_OUTAGE=30 cargo test --locked --test cluster outage:: $(TEST_ARGS)
 	@HOMING_TEST_SESSIONS=10000000 cargo test --locked --test sessions $(TEST_ARGS)
 
 # What is measured are hits, so a quick build will do. The engines are neither in `make parts` nor in `make test`.
@@ -90,6 +93,7 @@ parts: python rust ## fetch what the targets need and print where it is
 	@scripts/parts/envoy
 	@scripts/parts/envoy 1.36.2
 	@scripts/parts/clients
+	@scripts/parts/valkey
 	@scripts/parts/control-plane
 	@scripts/parts/crds
 	@scripts/parts/helm

@@ -14,6 +14,7 @@ mod network;
 mod nulls;
 mod refusals;
 mod running;
+mod shared;
 pub mod site;
 mod umbrella;
 mod words;

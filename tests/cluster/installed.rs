@@ -9,3 +9,4 @@ mod gateway;
 mod life;
 pub mod release;
 mod rollout;
+mod shared;

@@ -13,7 +13,7 @@ use crate::support::Reply;
 pub const NAME: &str = "homing";
 
 /// What a user sets, with the image of a registry; the last shows in an answer's headers who was picked.
-pub fn values() -> [String; 6] {
+pub fn values() -> [String; 7] {
     let [repository, tag] = IMAGE;
     [
         format!("image.repository={repository}"),
@@ -21,6 +21,7 @@ pub fn values() -> [String; 6] {
         format!("engines.selector.app={ENGINES}"),
         "gateway=envoyGateway".to_owned(),
         format!("gatewaySettings.routes={{{ENGINES}}}"),
+        "replicas=1".to_owned(),
         "picker.explainHeader=true".to_owned(),
     ]
 }

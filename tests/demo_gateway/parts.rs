@@ -11,6 +11,7 @@ use crate::chart::site::definitions_folder;
 use crate::gateway::envoy_gateway::folder;
 use crate::kubernetes::control_plane::{crds, program};
 use crate::support::envoy;
+use crate::support::parts::valkey;
 
 /// Homing's binary, by its whole path.
 ///
@@ -27,7 +28,7 @@ pub fn look() -> anyhow::Result<PathBuf> {
     for name in ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"] {
         program(name);
     }
-    let _all = (crds(), definitions_folder(), helm(), folder());
+    let _all = (crds(), definitions_folder(), helm(), folder(), valkey());
     let envoy = envoy::binary(None);
     ensure!(envoy.is_file(), "no Envoy at {}: run scripts/parts/envoy", envoy.display());
     Ok(binary)

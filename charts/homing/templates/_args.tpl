@@ -3,6 +3,8 @@
 {{- $gateway := include "homing.gateway" . | fromYaml }}
 - serve
 {{- include "homing.endpointArgs" . }}
+{{- include "homing.sharedArgs" . }}
+{{- include "homing.sharingArgs" . }}
 - --config-file=/etc/homing/config/{{ include "homing.configKey" . }}
 - --ready-grace={{ .Values.picker.readyGraceSeconds }}s
 - --secure-serving={{ $gateway.tls }}

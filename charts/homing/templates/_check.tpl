@@ -14,6 +14,7 @@
 {{- fail (printf "config.%s: %s is no size: write a whole number with B, KB, MB, GB, KiB, MiB or GiB, or plain bytes." $path $value) }}
 {{- end }}
 {{- end }}
+{{- include "homing.checkShared" . }}
 {{- range $name := list "nameOverride" "fullnameOverride" }}
 {{- if not (regexMatch "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$" (get $.Values $name)) }}
 {{- fail (printf "%s: %q is no name: it may hold lower-case letters, digits and '-' between them, 63 in all." $name (get $.Values $name)) }}

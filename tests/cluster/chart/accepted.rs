@@ -30,12 +30,13 @@ async fn every_rendered_object_is_accepted_and_every_pod_passes_the_restricted_p
             let dry_run = object["kind"] != "ServiceAccount";
             site.apply(object, dry_run).await;
         }
-        let deployment = only(&objects, "Deployment");
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"},
-            "spec": deployment["spec"]["template"]["spec"],
-        });
-        site.apply(&pod, true).await;
+        for deployment in objects.iter().filter(|object| object["kind"] == "Deployment") {
+            let pod = json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"},
+                "spec": deployment["spec"]["template"]["spec"],
+            });
+            site.apply(&pod, true).await;
+        }
     }
 }
 

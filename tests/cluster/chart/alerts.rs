@@ -33,6 +33,16 @@ fn a_release_without_replicas_is_not_down() {
 }
 
 #[test]
+fn replicas_that_share_nothing_are_not_missed() {
+    let about = |values: &[&str]| {
+        ["HomingSharedStateDown", "HomingReplicasUnheard"].map(|name| alerts(values).contains_key(name))
+    };
+    assert_eq!(about(&[]), [true; 2]);
+    assert_eq!(about(&["replicas=1"]), [false; 2]);
+    assert_eq!(about(&["sharedState.mode=none"]), [false; 2]);
+}
+
+#[test]
 fn open_streams_are_those_of_all_replicas_together_as_envoy_counts_them() {
     let expression = |values: &[&str]| alerts(values)["HomingOpenStreamsHigh"]["expr"].clone();
     let series = r#"sum(homing_open_streams{namespace="llm",service="rel-homing"}) by (namespace, service)"#;

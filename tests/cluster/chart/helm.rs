@@ -87,13 +87,19 @@ pub fn objects(rendered: &str) -> Vec<Value> {
     parsed.filter(|object: &Value| object.is_object()).collect()
 }
 
-/// The one object of this kind.
+/// The one object of this kind, but those of the bundled Valkey.
 #[track_caller]
 pub fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
-    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let mut found = objects.iter().filter(|object| object["kind"] == kind && !is_valkeys(object));
     let first = found.next().unwrap_or_else(|| panic!("no {kind} is rendered"));
     assert!(found.next().is_none(), "more than one {kind} is rendered");
     first
+}
+
+/// Whether an object is the bundled Valkey's.
+pub fn is_valkeys(object: &Value) -> bool {
+    let name = object["metadata"]["labels"]["app.kubernetes.io/name"].as_str();
+    name.is_some_and(|name| name.ends_with("-valkey"))
 }
 
 /// The real Helm; `scripts/parts/helm` builds it.

@@ -85,7 +85,58 @@ pub const MATRIX: &[Case] = &[
             r#"priorityClassName="system-cluster-critical""#,
         ],
     ),
+    case("one replica", &[CREATE, LLAMA, "replicas=1"]),
     case("as many replicas as it takes", &[CREATE, LLAMA, "autoscaling.enabled=true"]),
+    case("replicas that share nothing", &[CREATE, LLAMA, r#"sharedState.mode="none""#]),
+    case(
+        "a Valkey of its own for one replica, with all that it may have",
+        &[
+            LLAMA,
+            "replicas=1",
+            r#"sharedState={"mode":"bundled","existingSecret":{"name":"mine","key":"word"},"group":"llm-eu"}"#,
+            r#"sharedState.interval="100ms""#,
+            r#"sharedState.logSize="8 MiB""#,
+            "sharedState.warmUpSeconds=0",
+            r#"sharedState.bundled={"maxMemory":"32MiB","networkPolicy":false,"priorityClassName":"system-cluster-critical"}"#,
+            r#"sharedState.bundled.image={"repository":"images.example.com/valkey","tag":"9.0.1","pullPolicy":"Always"}"#,
+            r#"sharedState.bundled.resources={"limits":{"memory":"64Mi"}}"#,
+            r#"sharedState.bundled.podLabels={"tier":"cache"}"#,
+            r#"sharedState.bundled.podAnnotations={"note":"here"}"#,
+            r#"sharedState.bundled.nodeSelector={"kubernetes.io/os":"linux"}"#,
+            r#"sharedState.bundled.tolerations=[{"key":"edge","operator":"Exists"}]"#,
+            r#"sharedState.bundled.affinity={"podAntiAffinity":{}}"#,
+            r#"imagePullSecrets=[{"name":"pull"}]"#,
+        ],
+    ),
+    case(
+        "a Valkey that is there",
+        &[
+            CREATE,
+            LLAMA,
+            r#"sharedState={"mode":"external","existingSecret":{"name":"mine"}}"#,
+            r#"sharedState.external={"urls":["rediss://homing@valkey.example.com:6380/1"],"ca":{"configMap":"ca"}}"#,
+            "networkPolicy.enabled=true",
+        ],
+    ),
+    case(
+        "nodes of a cluster, and a certificate in a Secret",
+        &[
+            CREATE,
+            LLAMA,
+            r#"sharedState.mode="external""#,
+            r#"sharedState.external={"urls":["valkeys://a","valkeys://[fd00::1]:7000"],"cluster":true,"ca":{"secret":"ca"}}"#,
+        ],
+    ),
+    case(
+        "sentinels in a closed network",
+        &[
+            LLAMA,
+            r#"sharedState.mode="external""#,
+            r#"sharedState.external={"urls":["redis://a:26379","redis://b:26379"],"sentinel":"news","ports":[26379,6379]}"#,
+            r#"sharedState.external.to=[{"ipBlock":{"cidr":"10.0.0.0/24"}}]"#,
+            "networkPolicy.enabled=true",
+        ],
+    ),
     case(
         "all of the picker's settings",
         &[

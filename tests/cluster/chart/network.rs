@@ -11,12 +11,18 @@ fn rendered(values: &[&str]) -> Vec<Value> {
 }
 
 /// Whether a selector of pods takes these labels.
-fn selects(selector: &Value, labels: &Value) -> bool {
+pub fn selects(selector: &Value, labels: &Value) -> bool {
     let mut equal = selector["matchLabels"].as_object().into_iter().flatten();
     let mut among = selector["matchExpressions"].as_array().into_iter().flatten();
     let key = |expression: &Value| labels[expression["key"].as_str().expect("a key")].clone();
     equal.all(|(name, value)| labels[name] == *value)
         && among.all(|expression| expression["values"].as_array().expect("values").contains(&key(expression)))
+}
+
+/// Whether a rule names pods with these labels, in `from` or in `to`.
+pub fn admits(rule: &Value, field: &str, labels: &Value) -> bool {
+    let peers = rule[field].as_array().into_iter().flatten();
+    peers.into_iter().any(|peer| !peer["podSelector"].is_null() && selects(&peer["podSelector"], labels))
 }
 
 #[test]
@@ -34,16 +40,12 @@ fn the_pod_of_helm_test_is_let_to_homing_and_to_all_that_homing_may_reach() {
         assert!(selects(&policy["podSelector"], labels), "{labels}");
     }
     assert!(!selects(&policy["podSelector"], &json!({"app.kubernetes.io/instance": "rel"})), "nobody else");
-    let peers = |rule: &Value, field: &str, labels: &Value| {
-        let peers = rule[field].as_array().expect("peers");
-        peers.iter().any(|peer| !peer["podSelector"].is_null() && selects(&peer["podSelector"], labels))
-    };
     let asks = &policy["ingress"][0];
     assert_eq!(asks["ports"][0]["port"], 9002);
-    assert!(peers(asks, "from", doctor) && !peers(asks, "from", homing), "{asks}");
+    assert!(admits(asks, "from", doctor) && !admits(asks, "from", homing), "{asks}");
     let egress = policy["egress"].as_array().expect("egress").iter();
     let mut to_homing = egress.filter(|rule| rule["ports"] == json!([{"port": 9002, "protocol": "TCP"}]));
-    assert!(peers(to_homing.next().expect("a rule"), "to", homing));
+    assert!(admits(to_homing.next().expect("a rule"), "to", homing));
 }
 
 #[test]

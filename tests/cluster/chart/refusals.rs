@@ -75,7 +75,73 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["pool.name=p", "autoscaling.enabled=true", "autoscaling.maxReplicas=1"],
         "autoscaling.minReplicas is above autoscaling.maxReplicas",
     ),
+    (&["pool.name=p", "sharedState.mode=on"], "at '/sharedState/mode': value must be one of 'auto', 'bundled'"),
+    (&["pool.name=p", "sharedState.interval=50"], "at '/sharedState/interval'"),
+    (&["pool.name=p", "sharedState.interval=900ms"], "sharedState.interval: 900ms is not between 5ms and 500ms"),
+    (&["pool.name=p", "sharedState.logSize=64KiB"], "sharedState.logSize: 64KiB is too little to start from"),
+    (
+        &["pool.name=p", EXTERNAL, "sharedState.external.urls={redis://a,redis://b}"],
+        "several URLs are nodes of a cluster or sentinels: set sharedState.external.cluster=true",
+    ),
+    (&["pool.name=p", "sharedState.group=a b"], "at '/sharedState/group'"),
+    (&["pool.name=p", "sharedState.mode=external"], "sharedState.mode=external needs sharedState.external.urls"),
+    (
+        &["pool.name=p", "sharedState.external.urls={redis://a}"],
+        "sharedState.external.urls is set, but sharedState.mode is auto: set sharedState.mode=external",
+    ),
+    (&["pool.name=p", EXTERNAL, "sharedState.external.urls={valkey:6379}"], "valkey:6379 is no URL of a Valkey: write"),
+    (
+        &["pool.name=p", EXTERNAL, "sharedState.external.urls={redis://h:p@a}"],
+        "a URL holds a password, which everybody",
+    ),
+    (
+        &["pool.name=p", EXTERNAL, "sharedState.external.urls={redis://h@a}"],
+        "redis://h@a names a user, who has a password",
+    ),
+    (
+        &["pool.name=p", EXTERNAL, "sharedState.external.urls={redis://a}", "sharedState.external.ca.secret=s"],
+        "no URL in sharedState.external.urls uses TLS: write rediss://",
+    ),
+    (
+        &[
+            "pool.name=p",
+            EXTERNAL,
+            "sharedState.external.urls={rediss://a}",
+            SECRET,
+            "sharedState.external.ca.configMap=c",
+        ],
+        "sharedState.external.ca.secret and sharedState.external.ca.configMap both say",
+    ),
+    (
+        &[
+            "pool.name=p",
+            EXTERNAL,
+            "sharedState.external.urls={redis://a}",
+            "sharedState.external.cluster=true",
+            "sharedState.external.sentinel=s",
+        ],
+        "sharedState.external.cluster and sharedState.external.sentinel both say",
+    ),
+    (&["pool.name=p", "sharedState.logSize=32M"], "sharedState.logSize: 32M is no size: write a whole number"),
+    (&["pool.name=p", "sharedState.bundled.maxMemory=1g"], "sharedState.bundled.maxMemory: 1g is no size"),
+    (
+        &["pool.name=p", "sharedState.logSize=64MiB"],
+        "sharedState.bundled.maxMemory: 96MiB is less than twice sharedState.logSize (64MiB)",
+    ),
+    (
+        &["pool.name=p", "sharedState.bundled.resources.limits.memory=128Mi"],
+        "sharedState.bundled.resources.limits.memory: 128Mi is less than one and a half times",
+    ),
+    (
+        &["pool.name=p", r"sharedState.bundled.podLabels.app\.kubernetes\.io/name=mine"],
+        "sharedState.bundled.podLabels: app.kubernetes.io/name is the chart's own",
+    ),
+    (&["pool.name=p", "extraArgs={--shared-state=redis://a}"], "extraArgs: --shared-state belongs to sharedState"),
+    (&["pool.name=p", "extraArgs={--state-group=a}"], "extraArgs: --state-group belongs to sharedState"),
 ];
+
+const EXTERNAL: &str = "sharedState.mode=external";
+const SECRET: &str = "sharedState.external.ca.secret=s";
 
 #[test]
 fn values_that_make_no_sense_are_refused_with_words_that_help() {

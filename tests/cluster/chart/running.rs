@@ -13,8 +13,9 @@ use crate::kubernetes::ControlPlane;
 use crate::permissions::each_right_is_used;
 use crate::support::{Homing, eventually};
 
-/// What a process beside others has its own way: ports, TLS, logs, and files that only a pod has.
-const OWN: [&str; 4] = ["--secure-serving", "--log-format", "--cert-", "--config-file"];
+/// What a process beside others has its own way: ports, TLS, logs, what only a pod finds by its name, and its files.
+const OWN: [&str; 6] =
+    ["--secure-serving", "--log-format", "--cert-", "--config-file", "--shared-state", "--state-group"];
 
 /// The Homing of release `rel`, once it is ready.
 async fn homing(site: &Site) -> Homing {

@@ -9,6 +9,9 @@ use super::helm::{Helm, IMAGE, chart};
 /// A file's name, and the values.
 const CASES: &[(&str, &[&str])] = &[
     ("none", &["pool.name=llama"]),
+    ("one-replica", &["pool.name=llama", "replicas=1"]),
+    ("sharing-nothing", &["pool.name=llama", "sharedState.mode=none", "autoscaling.enabled=true"]),
+    ("sharing-elsewhere", &["pool.name=llama", "sharedState.mode=external", "sharedState.external.urls={redis://a}"]),
     ("no-pool", &["engines.selector.app=llama", "engines.selector.tier=gold", "test.enabled=false"]),
     ("envoy-gateway", &["gateway=envoyGateway", "engines.selector.app=llama", "httpRoute.enabled=true"]),
     (

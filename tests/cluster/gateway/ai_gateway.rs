@@ -63,7 +63,8 @@ impl Pooled {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         // Before Envoy: that finds Homing by its name, and keeps for a minute that there is none.
         let route = ["httpRoute.enabled=true", "httpRoute.parentRefs[0].name=inference-gateway"];
-        release.install(&[&["gateway=envoyAIGateway", "picker.explainHeader=true"][..], &route].concat()).await;
+        let homing = ["replicas=1", "gateway=envoyAIGateway", "picker.explainHeader=true"];
+        release.install(&[&homing[..], &route].concat()).await;
         let homing = release.replicas(1).await.remove(0);
         let gateway = EnvoyGateway::install_with(&release, &namespace, &values).await;
         Self { release, gateway, homing }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::homing;
+use crate::support::{homing, parts};
 
 /// The user of the image of Homing.
 const NONROOT: u32 = 65532;
@@ -30,13 +30,16 @@ impl Images {
     pub const ENGINE: &str = "engine:test";
     /// Whatever this machine has in its `PATH`.
     pub const MACHINE: &str = "machine:test";
+    /// The Valkey of the chart.
+    pub const VALKEY: &str = "valkey/valkey:9.1.4-alpine";
 
-    /// Those three.
+    /// Those four.
     pub fn standard() -> Self {
         Self(BTreeMap::new())
             .with(Self::HOMING, Image::homing())
             .with(Self::ENGINE, Image::engine())
             .with(Self::MACHINE, Image::machine())
+            .with(Self::VALKEY, Image::program(parts::valkey(), "valkey-server"))
     }
 
     /// These, and one more.
