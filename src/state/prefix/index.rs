@@ -131,10 +131,7 @@ impl PrefixIndex {
         while left > 0 {
             let few = left.min(FORGOTTEN_AT_ONCE);
             let mut runs = lane.runs.lock();
-            for _ in 0..few {
-                let Some(hash) = runs.evict() else { return };
-                self.table.remove(hash, lane.slot());
-            }
+            runs.evict(few, |hash| self.table.remove(hash, lane.slot()));
             left -= few;
             MutexGuard::unlock_fair(runs);
         }
@@ -171,10 +168,7 @@ impl PrefixIndex {
 
     /// Lets the oldest go until no more than `capacity` are left.
     fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize) {
-        while runs.len() > capacity {
-            let Some(hash) = runs.evict() else { break };
-            self.table.remove(hash, lane.slot());
-        }
+        runs.evict(runs.len().saturating_sub(capacity), |hash| self.table.remove(hash, lane.slot()));
     }
 }
 

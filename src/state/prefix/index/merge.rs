@@ -193,7 +193,7 @@ mod tests {
                 let known = known.min(len);
                 match action {
                     0 => index.retract(&lane, &chain[known..], 0, |_| ()),
-                    1 => index.record(&lane, &chain, capacity),
+                    1 => index.record_and_tell(&lane, &chain, capacity, 1, |_, _| ()),
                     _ => {
                         let held = known == 0 || lane.by_age().contains(&chain[known - 1]);
                         let is_placed = index.merge(&lane, tail(&chain, known), capacity, 1, &mut renewals);

@@ -3,22 +3,22 @@
 use super::runs::{NIL, Run, Runs};
 
 impl Runs {
-    /// Takes the oldest block out.
-    pub fn evict(&mut self) -> Option<u64> {
-        (self.oldest != NIL).then(|| self.pop(self.leaf(self.oldest))).flatten()
+    /// Takes the oldest blocks out, so many of them.
+    pub fn evict(&mut self, mut blocks: usize, mut gone: impl FnMut(u64)) {
+        while blocks > 0 && self.oldest != NIL {
+            blocks -= self.shorten(self.leaf(self.oldest), blocks, &mut gone);
+        }
     }
 
     /// Takes out what `run` holds from its block `from` on and all that follows that, the ends first, but no more than
     /// `limit` blocks; returns whether that was all.
-    pub fn cut(&mut self, run: u32, from: usize, limit: usize, mut gone: impl FnMut(u64)) -> bool {
+    pub fn cut(&mut self, run: u32, from: usize, mut limit: usize, mut gone: impl FnMut(u64)) -> bool {
         let mut leaf = self.leaf(run);
-        for _ in 0..limit {
-            if leaf == run && self.runs[run].hashes.len() <= from {
-                return true;
-            }
+        while limit > 0 {
             let Run { parent, ref hashes, .. } = self.runs[leaf];
-            let is_last = hashes.len() == 1;
-            self.pop(leaf).into_iter().for_each(&mut gone);
+            let blocks = if leaf == run { hashes.len() - from } else { hashes.len() };
+            let is_last = blocks <= limit;
+            limit -= self.shorten(leaf, blocks.min(limit), &mut gone);
             if is_last {
                 if leaf == run {
                     return true;
@@ -47,16 +47,22 @@ impl Runs {
         run
     }
 
-    fn pop(&mut self, run: u32) -> Option<u64> {
+    /// Takes up to so many blocks off the end of a run that no other follows, the last one first; returns how many.
+    fn shorten(&mut self, run: u32, blocks: usize, gone: impl FnMut(u64)) -> usize {
         self.forget_tail(run);
-        let hash = self.runs[run].hashes.pop()?;
-        self.blocks -= 1;
-        if self.runs[run].hashes.is_empty() {
-            self.remove(run, hash);
+        let hashes = &mut self.runs[run].hashes;
+        let left = hashes.len().saturating_sub(blocks);
+        let (head, taken) = (hashes[0], hashes.len() - left);
+        hashes.drain(left..).rev().for_each(gone);
+        self.blocks -= taken;
+        if left == 0 {
+            self.remove(run, head)
+        } else {
+            self.note_tail(run)
         }
         if self.blocks == 0 {
             self.clear();
         }
-        Some(hash)
+        taken
     }
 }

@@ -177,7 +177,8 @@ impl Runs {
         (joined.parent, joined.before, joined.after) = (parent, before, after);
     }
 
-    fn note_tail(&mut self, run: u32) {
+    /// The run ends here.
+    pub(super) fn note_tail(&mut self, run: u32) {
         if self.keeps_tails
             && let Some(last) = self.runs[run].last()
         {
