@@ -98,28 +98,30 @@ impl PrefixIndex {
         tell(chain, known);
     }
 
-    /// Takes `chain` from its block `known` on back from `lane`, and all that was credited behind it: the request failed
-    /// there, or went elsewhere. The chain may begin anywhere, but is found sooner from its head.
+    /// Takes back what `lane` was credited with of `chain` from its block `known` on: the request failed there, or went
+    /// elsewhere. The chain's last block goes first, and the first one that anything follows ends it, for that was
+    /// credited since to somebody who may have got his answer. The chain begins at its head, or anywhere where others
+    /// tell.
     ///
-    /// A few blocks at a time, the tail first, so that nobody waits for all of them. `tell` gets those few of the chain,
-    /// and runs as in [`record_and_tell`](Self::record_and_tell).
+    /// A few blocks at a time, so that nobody waits for all of them. `tell` gets those few, and runs as in
+    /// [`record_and_tell`](Self::record_and_tell).
     pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, mut tell: impl FnMut(&[u64])) {
-        let mut end = chain.len();
-        while end > known {
-            let from = known.max(end.saturating_sub(FORGOTTEN_AT_ONCE));
+        let mut chain = chain;
+        while chain.len() > known {
             let mut runs = lane.runs.lock();
-            let is_held = self.table.holds(chain[from], lane.slot());
-            let is_done = match is_held.then(|| runs.find(chain, from)).flatten() {
-                Some((run, place)) => {
-                    runs.cut(run, place, FORGOTTEN_AT_ONCE, |hash| self.table.remove(hash, lane.slot()))
-                }
-                None => true,
-            };
-            if is_done {
-                tell(&chain[from..end]);
-                end = from;
+            // Others may have evicted its end. What is held of a chain is held from its head on.
+            let held = known + chain[known..].partition_point(|hash| self.table.holds(*hash, lane.slot()));
+            let few = FORGOTTEN_AT_ONCE.min(held - known);
+            let taken = runs.cut(&chain[..held], few, |hash| self.table.remove(hash, lane.slot()));
+            let (rest, gone) = chain[..held].split_at(held - taken);
+            if taken > 0 {
+                tell(gone);
             }
             MutexGuard::unlock_fair(runs);
+            if taken < FORGOTTEN_AT_ONCE {
+                break;
+            }
+            chain = rest;
         }
     }
 

@@ -144,6 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn a_tail_is_taken_back_however_many_newer_blocks_there_are_and_not_what_follows_it_here() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let [first, second] = [1_000, 2_000].map(|root| Vec::from_iter(root..root + 300));
+        let longer = [&second[..], &[70]].concat();
+        for chain in [&first, &second, &longer] {
+            assert!(merge(&index, &lane, tail(chain, 0), 1 << 20, 1));
+        }
+        (1..=200).for_each(|root| {
+            let others = Vec::from_iter(root * 10_000..root * 10_000 + 500);
+            assert!(merge(&index, &lane, tail(&others, 0), 1 << 20, 1));
+        });
+        [&first, &second].iter().for_each(|chain| index.retract(&lane, &chain[100..], 0, |_| ()));
+        assert!(lane.check());
+        assert_eq!([&first, &longer].map(|chain| depth(&index, chain)), [100, 301]);
+    }
+
+    #[test]
     fn a_lane_of_an_endpoint_that_has_left_takes_nothing() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         index.forget(&lane, true);
@@ -169,8 +186,7 @@ mod tests {
                     // Others are told all again.
                     0 => generation += 1,
                     1 => {
-                        here.retract(&mine, &chain, len / 2, |_| ());
-                        there.retract(&theirs, &chain[len / 2..], 0, |_| ());
+                        here.retract(&mine, &chain, len / 2, |few| there.retract(&theirs, few, 0, |_| ()));
                     }
                     _ => here.record_and_tell(&mine, &chain, capacity, generation, |chain, known| {
                         assert!(merge(&there, &theirs, tail(chain, known), capacity, generation));

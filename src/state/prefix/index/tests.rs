@@ -111,14 +111,14 @@ impl Model {
         }
     }
 
+    /// From its tail on a block goes if nothing follows it.
     fn retract(&mut self, slot: usize, chain: &[u64]) {
         let lane = &mut self.lanes[slot];
-        chain.iter().for_each(|hash| lane.remove(*hash));
-        // What follows nothing that is held goes too. What is followed is always younger.
-        for hash in lane.by_age() {
-            if self.parents.get(&hash).is_some_and(|parent| !lane.touched.contains_key(parent)) {
-                lane.remove(hash);
+        for hash in chain.iter().rev().filter(|hash| lane.touched.contains_key(hash)).copied().collect::<Vec<_>>() {
+            if lane.touched.keys().any(|held| self.parents.get(held) == Some(&hash)) {
+                break;
             }
+            lane.remove(hash);
         }
     }
 
@@ -198,15 +198,62 @@ fn a_long_chain_is_taken_back_a_few_blocks_at_a_time_and_told_as_it_goes() {
     assert_eq!((told.concat().as_slice(), lane.len()), (&chain[10..], 10));
 }
 
+/// A lane of a picker that tells others, and of one that does not.
+fn both(claim: impl Fn(&PrefixIndex, &Lane, &dyn Fn(&[u64]))) {
+    for generation in [0, 1] {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        claim(&index, &lane, &|chain| index.record_and_tell(&lane, chain, 1 << 20, generation, |_, _| ()));
+        assert!(lane.check());
+    }
+}
+
 #[test]
-fn what_is_taken_back_takes_along_what_was_credited_behind_it() {
-    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-    let long = chain(1, 20, 0, 700);
-    index.record(&lane, &long[..10], 1_000);
-    index.record(&lane, &long, 1_000);
-    index.record(&lane, &chain(1, 20, 1, 30), 1_000);
-    index.retract(&lane, &long[..10], 4, |_| ());
-    assert_eq!((lane.len(), depths(&index, &long)[0]), (4, 4), "nobody finds what is behind a hole");
+fn what_others_have_built_on_since_is_not_taken_back() {
+    let [first, second, third] = [1, 2, 3].map(|branch| chain(1, 20, branch, 30));
+    both(|index, lane, record| {
+        record(&first[..20]);
+        record(&first);
+        index.retract(lane, &first[..20], 0, |_| panic!("it is followed"));
+        record(&second);
+        assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [30, 30]);
+        // Of two branches each takes its own, and the last one all that is left.
+        index.retract(lane, &first, 0, |_| ());
+        assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [20, 30]);
+        record(&third[..25]);
+        index.retract(lane, &second, 5, |_| ());
+        assert_eq!([&second, &third].map(|chain| depths(index, chain)[0]), [20, 25]);
+        index.retract(lane, &third, 5, |_| ());
+        assert_eq!((lane.len(), depths(index, &first)[0]), (5, 5));
+    });
+}
+
+#[test]
+fn a_chain_that_grew_and_was_evicted_in_part_is_taken_back_from_where_it_ends() {
+    let long = chain(1, 2_000, 0, 2_000);
+    both(|index, lane, record| {
+        (1..=20).for_each(|turn| record(&long[..turn * 100]));
+        lane.runs.lock().evict(700, |hash| index.table.remove(hash, 0));
+        let mut gone = 0;
+        index.retract(lane, &long, 40, |few| gone += few.len());
+        assert_eq!((gone, lane.len(), depths(index, &long)[0]), (1_260, 40, 40));
+    });
+}
+
+#[test]
+fn no_more_blocks_are_taken_back_than_the_chain_has_whatever_stands_behind_it() {
+    both(|index, lane, record| {
+        let prompt: Vec<u64> = (1..=1_000).collect();
+        record(&prompt);
+        (1..=150)
+            .for_each(|chat| record(&[&prompt[..], &Vec::from_iter(chat * 10_000..chat * 10_000 + 1_000)].concat()));
+        let held = lane.len();
+        index.retract(lane, &prompt, 0, |_| panic!("it is followed"));
+        assert_eq!((held, lane.len()), (151_000, 151_000));
+        let last = [&prompt[..], &Vec::from_iter(1_500_000..1_501_000)].concat();
+        let mut gone = Vec::new();
+        index.retract(lane, &last, 0, |few| gone.push(few.len()));
+        assert_eq!((gone, lane.len()), (vec![FORGOTTEN_AT_ONCE, 256, 256, 232], 150_000));
+    });
 }
 
 #[test]

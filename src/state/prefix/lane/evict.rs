@@ -10,23 +10,23 @@ impl Runs {
         }
     }
 
-    /// Takes out what `run` holds from its block `from` on and all that follows that, the ends first, but no more than
-    /// `limit` blocks; returns whether that was all.
-    pub fn cut(&mut self, run: u32, from: usize, mut limit: usize, mut gone: impl FnMut(u64)) -> bool {
-        let mut leaf = self.leaf(run);
-        while limit > 0 {
-            let Run { parent, ref hashes, .. } = self.runs[leaf];
-            let blocks = if leaf == run { hashes.len() - from } else { hashes.len() };
-            let is_last = blocks <= limit;
-            limit -= self.shorten(leaf, blocks.min(limit), &mut gone);
-            if is_last {
-                if leaf == run {
-                    return true;
-                }
-                leaf = self.leaf(parent);
+    /// Takes blocks off the end of `chain`, the last one first, as far as nothing follows them, but no more than `limit`;
+    /// returns how many.
+    pub fn cut(&mut self, chain: &[u64], limit: usize, mut gone: impl FnMut(u64)) -> usize {
+        let mut run = self.ending(chain).unwrap_or(NIL);
+        let mut taken = 0;
+        while taken < limit && run != NIL && self.runs[run].child == NIL {
+            let Run { parent, ref hashes, .. } = self.runs[run];
+            let same = common_end(hashes, &chain[..chain.len() - taken]);
+            let blocks = same.min(limit - taken);
+            let is_whole = blocks == hashes.len();
+            taken += self.shorten(run, blocks, &mut gone);
+            if !is_whole {
+                break;
             }
+            run = parent;
         }
-        leaf == run && self.runs[run].hashes.len() <= from
+        taken
     }
 
     /// The run ends elsewhere from now on, or is gone.
@@ -65,4 +65,9 @@ impl Runs {
         }
         taken
     }
+}
+
+/// How many blocks both end with.
+fn common_end(one: &[u64], other: &[u64]) -> usize {
+    one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
 }

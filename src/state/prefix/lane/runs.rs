@@ -98,23 +98,22 @@ impl Runs {
         self
     }
 
-    /// Where `chain[at]` is: its run, and its place in that. What is held of a chain is held from its head on, so it is
-    /// found from the chain's first block.
-    pub fn find(&self, chain: &[u64], at: usize) -> Option<(u32, usize)> {
-        let (mut run, mut offset) = self.find_one(*chain.first()?)?;
-        let mut done = 0;
-        loop {
-            let hashes = &self.runs[run].hashes[offset..];
-            let same = common(hashes, &chain[done..]);
-            if at < done + same {
-                return Some((run, offset + at - done));
-            }
-            if same < hashes.len() {
+    /// The run that ends with the last block of `chain`: by that block where ends are known, else from the chain's
+    /// first block on, which has to be the first of its run.
+    pub fn ending(&self, chain: &[u64]) -> Option<u32> {
+        if self.keeps_tails {
+            return self.tails.get(*chain.last()?);
+        }
+        let (mut run, mut rest) = (NIL, chain);
+        while let Some(first) = rest.first() {
+            run = self.heads.get(*first)?;
+            let hashes = &self.runs[run].hashes;
+            if common(hashes, rest) < hashes.len() {
                 return None;
             }
-            done += same;
-            (run, offset) = (self.heads.get(*chain.get(done)?)?, 0);
+            rest = &rest[hashes.len()..];
         }
+        (run != NIL).then_some(run)
     }
 
     /// Where a block is that stands alone: quickly at both ends of a run, else by looking through the newest.

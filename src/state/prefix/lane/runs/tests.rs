@@ -60,24 +60,28 @@ fn a_chat_that_grows_stays_one_run_and_a_branch_cuts_it() {
     assert!(runs.check());
     assert_eq!((counts, count(&runs), runs.len()), ([1; 3], 3, 52));
     // The other branch leaves, and what is left is one again.
-    let (run, place) = runs.find(&chat, 30).expect("held");
-    assert!(runs.cut(run, place, usize::MAX, |_| ()));
+    assert_eq!(runs.cut(&chat, 20, |_| ()), 20);
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
     assert_eq!((count(&runs), runs.by_age()), (1, branch));
 }
 
 #[test]
-fn a_block_is_found_wherever_it_is_in_its_run() {
+fn a_block_is_found_wherever_it_is_in_its_run_and_a_chain_where_it_ends() {
     let mut runs = Runs::default();
     let chain: Vec<u64> = (1..=2 * MAX_RUN as u64 + 10).collect();
     touch(&mut runs, &chain, 1);
     for at in [0, 1, MAX_RUN - 1, MAX_RUN, MAX_RUN + 7, chain.len() - 1] {
-        let (run, place) = runs.find(&chain, at).expect("held");
-        assert_eq!((runs.runs[run].hashes[place], runs.find_one(chain[at])), (chain[at], Some((run, place))));
+        let (run, place) = runs.find_one(chain[at]).expect("held");
+        assert_eq!(runs.runs[run].hashes[place], chain[at]);
     }
-    assert_eq!((runs.find(&[1, 2, 4], 2), runs.find(&[9_999], 0), runs.find(&[], 0)), (None, None, None));
-    assert_eq!(runs.find(&[5, 6, 7], 2), runs.find_one(7), "from the middle");
+    for keeps_tails in [true, false] {
+        runs.keeps_tails = keeps_tails;
+        let ends = [&chain[..], &chain[..MAX_RUN], &chain[..MAX_RUN + 1], &chain[..7], &[9_999], &[]]
+            .map(|chain| runs.ending(chain).map(|run| runs.runs[run].last()));
+        let [last, first] = [chain[chain.len() - 1], chain[MAX_RUN - 1]].map(|hash| Some(Some(hash)));
+        assert_eq!(ends, [last, first, None, None, None, None]);
+    }
 }
 
 #[test]
@@ -95,8 +99,7 @@ fn what_was_made_young_without_its_beginning_leaves_no_hole() {
     let mut runs = Runs::default();
     let chain: Vec<u64> = (1..=10).collect();
     touch(&mut runs, &chain, 1);
-    let (run, place) = runs.find(&chain, 9).expect("held");
-    let above = runs.end_at(run, place);
+    let above = runs.ending(&chain).expect("held");
     runs.touch(above, &[], 1, &mut 4, |_| true);
     assert_eq!(runs.by_age(), [7, 8, 9, 10, 1, 2, 3, 4, 5, 6], "the last four are the newest");
     let mut evicted = Vec::new();
