@@ -136,6 +136,22 @@ fn a_prefix_that_one_sent_is_found_by_the_other_and_not_after_it_failed() {
 }
 
 #[test]
+fn a_prompt_that_another_request_has_too_stays_when_the_first_one_fails() {
+    let mut peers = pair();
+    let text = vec![b'x'; 8_000];
+    let mut failed = peers[0].world.pick(None, Some(&text));
+    let (home, _) = peers[0].world.turn(None, Some(&text), 0);
+    assert_eq!(home, *failed.decision().endpoint);
+    exchange(&mut peers);
+    failed.answered(Head { status: 400, is_event_stream: false, ..ok() }, peers[0].world.now);
+    drop(failed);
+    exchange(&mut peers);
+    for peer in &peers {
+        assert_eq!(peer.world.turn(None, Some(&text), 0), (home.clone(), Reason::Prefix));
+    }
+}
+
+#[test]
 fn a_session_that_one_bound_is_at_home_with_the_other_until_it_ends() {
     let mut peers = pair();
     let text = vec![b'x'; 2_000];

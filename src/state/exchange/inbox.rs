@@ -131,10 +131,11 @@ impl Tables<'_> {
     fn take_blocks(&self, blocks: &Blocks, renewals: &mut usize) -> bool {
         let Some(member) = self.pool.placed(blocks.endpoint) else { return true };
         if blocks.retracted {
-            self.index.retract(&member.lane, &blocks.hashes, 0, |_| ());
+            self.index.retract(&member.lane, &blocks.hashes, 0, blocks.credit, |_| ());
             return true;
         }
-        let tail = Tail { depth: blocks.depth as usize, parent: blocks.parent, hashes: &blocks.hashes };
+        let Blocks { depth, parent, ref hashes, credit, .. } = *blocks;
+        let tail = Tail { depth: depth as usize, parent, hashes, credit };
         self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation(), renewals)
     }
 

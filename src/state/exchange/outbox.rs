@@ -98,20 +98,22 @@ impl Outbox {
         self.dropped.load(Relaxed)
     }
 
-    /// `chain` was credited to the endpoint of this placement; others were told of its first `known` blocks before.
-    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize) {
+    /// `chain` was credited to the endpoint of this placement, by the credit of this number; others were told of its
+    /// first `known` blocks before.
+    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize, credit: u32) {
         if chain.is_empty() {
             return;
         }
         let parent = if known > 0 { chain[known - 1] } else { 0 };
         let depth = u32::try_from(chain.len()).unwrap_or(u32::MAX);
-        self.push_blocks(Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false });
+        self.push_blocks(Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false, credit });
     }
 
-    /// `blocks` were taken back from the endpoint of this placement.
-    pub fn retracted(&self, endpoint: u64, blocks: &[u64]) {
+    /// `blocks` of this credit were taken back from the endpoint of this placement.
+    pub fn retracted(&self, endpoint: u64, blocks: &[u64], credit: u32) {
         if !blocks.is_empty() {
-            self.push_blocks(Blocks { endpoint, hashes: blocks.to_vec(), retracted: true, ..Blocks::default() });
+            let hashes = blocks.to_vec();
+            self.push_blocks(Blocks { endpoint, hashes, retracted: true, credit, ..Blocks::default() });
         }
     }
 
@@ -189,9 +191,9 @@ mod tests {
     fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
         let outbox = Outbox::new(1);
         for known in [0, 2, 3] {
-            outbox.credited(9, &[1, 2, 3], known);
+            outbox.credited(9, &[1, 2, 3], known, 7);
         }
-        outbox.credited(9, &[], 0);
+        outbox.credited(9, &[], 0, 7);
         let said: Vec<_> = outbox.take().blocks.into_iter().map(|it| (it.depth, it.parent, it.hashes)).collect();
         assert_eq!(said, [(3, 0, vec![1, 2, 3]), (3, 2, vec![3]), (3, 3, vec![])]);
         assert!(outbox.take().blocks.is_empty(), "told once");
@@ -204,7 +206,7 @@ mod tests {
         let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
         let grow = || {
             for len in 1..=chain.len() {
-                let tell = |chain: &[u64], known| outbox.credited(9, chain, known);
+                let tell = |chain: &[u64], known, credit| outbox.credited(9, chain, known, credit);
                 here.record_and_tell(&mine, &chain[..len], 250, outbox.generation(), tell);
             }
         };
@@ -213,8 +215,9 @@ mod tests {
                 scope.spawn(grow);
             }
         });
-        for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
-            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1, &mut 1_000));
+        for Blocks { depth, parent, hashes, credit, .. } in outbox.take().blocks {
+            let tail = Tail { depth: depth as usize, parent, hashes: &hashes, credit };
+            assert!(there.merge(&theirs, tail, 250, 1, &mut 1_000));
         }
         assert_eq!(mine.by_age(), theirs.by_age());
     }
@@ -237,19 +240,19 @@ mod tests {
         let outbox = Outbox::new(1);
         let chain = vec![7; MAX_HASHES / 4];
         for endpoint in 1..=4 {
-            outbox.credited(endpoint, &chain, 0);
+            outbox.credited(endpoint, &chain, 0, 7);
         }
         let now = Instant::now();
         outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (0, 1));
-        outbox.retracted(5, &[1]);
+        outbox.retracted(5, &[1], 7);
         outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (1, 2));
         let left: Vec<_> = outbox.take().blocks.into_iter().map(|it| it.endpoint).collect();
         assert_eq!(left, [2, 3, 4, 5]);
 
         for _ in 0..=MAX_NEWS {
-            outbox.credited(6, &[1], 1);
+            outbox.credited(6, &[1], 1, 7);
             outbox.ended(SessionKey(1), Stamp::default());
         }
         let queue = outbox.take();

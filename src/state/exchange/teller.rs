@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(told(599, &[]), Some((3, 1, 0, vec![])), "load is told whole again");
         drop(booking);
         assert_eq!(told(650, &[]), Some((4, 0, 0, vec![])));
-        outbox.credited(member.placement, &[1], 0);
+        outbox.credited(member.placement, &[1], 0, 7);
         assert_eq!(told(700, &[]), Some((5, 0, 1, vec![])));
         assert_eq!(told(750, &[4]), Some((6, 0, 0, vec![4])));
     }

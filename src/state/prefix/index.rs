@@ -6,7 +6,7 @@ use parking_lot::MutexGuard;
 
 pub use merge::Tail;
 
-use super::lane::{Lane, NIL, Runs};
+use super::lane::{Lane, Mark, NIL, Runs};
 use super::table::Table;
 use super::table::slots::{slots, words_for};
 
@@ -71,48 +71,51 @@ impl PrefixIndex {
         settle(holding, held, depths);
     }
 
-    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks; a tail is always older than its head.
-    pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) {
-        self.record_and_tell(lane, chain, capacity, 0, |_, _| ());
+    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks; a tail is always older than its head. Returns
+    /// the number of this credit, by which it can be [taken back](Self::retract).
+    pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) -> u32 {
+        self.record_and_tell(lane, chain, capacity, 0, |_, _, _| ())
     }
 
     /// Credits `chain` as [`record`](Self::record) does, where others are told of it.
     ///
-    /// `tell` gets what was credited, and how many of its blocks others were told of before in this `generation`. It
-    /// runs while the lane is locked, so that the news of one lane leave in their order.
+    /// `tell` gets what was credited, how many of its blocks others were told of before in this `generation`, and the
+    /// number of the credit. It runs while the lane is locked, so that the news of one lane leave in their order.
     pub fn record_and_tell(
         &self,
         lane: &Lane,
         chain: &[u64],
         capacity: usize,
         generation: u32,
-        tell: impl FnOnce(&[u64], usize),
-    ) {
+        tell: impl FnOnce(&[u64], usize, u32),
+    ) -> u32 {
         let chain = &chain[..chain.len().min(capacity)];
         let mut runs = lane.runs.lock();
         if runs.is_closed() {
-            return;
+            return 0;
         }
-        let known = self.touch(lane, &mut runs, NIL, chain, generation, &mut 0);
+        let credit = runs.next_credit();
+        let known = self.touch(lane, &mut runs, NIL, chain, Mark { told: generation, credit }, &mut 0);
         self.trim(lane, &mut runs, capacity);
-        tell(chain, known);
+        tell(chain, known, credit);
+        credit
     }
 
-    /// Takes back what `lane` was credited with of `chain` from its block `known` on: the request failed there, or went
-    /// elsewhere. The chain's last block goes first, and the first one that anything follows ends it, for that was
-    /// credited since to somebody who may have got his answer. The chain begins at its head, or anywhere where others
-    /// tell.
+    /// Takes back what `lane` was credited with of `chain` from its block `known` on by this `credit`: the request failed
+    /// there, or went elsewhere. The chain's last block goes first, and the first one that anything follows, or that
+    /// another credit has touched since, ends it: that is somebody else's too, who may have got his answer. The chain
+    /// begins at its head, or anywhere where others tell.
     ///
     /// A few blocks at a time, so that nobody waits for all of them. `tell` gets those few, and runs as in
     /// [`record_and_tell`](Self::record_and_tell).
-    pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, mut tell: impl FnMut(&[u64])) {
+    pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, credit: u32, mut tell: impl FnMut(&[u64])) {
         let mut chain = chain;
         while chain.len() > known {
             let mut runs = lane.runs.lock();
             // Others may have evicted its end. What is held of a chain is held from its head on.
             let held = known + chain[known..].partition_point(|hash| self.table.holds(*hash, lane.slot()));
             let few = FORGOTTEN_AT_ONCE.min(held - known);
-            let taken = runs.cut(&chain[..held], few, |hash| self.table.remove(hash, lane.slot()));
+            let taken = runs.cut(&chain[..held], credit, few, |hash| self.table.remove(hash, lane.slot()));
             let (rest, gone) = chain[..held].split_at(held - taken);
             if taken > 0 {
                 tell(gone);
@@ -162,10 +165,10 @@ impl PrefixIndex {
         runs: &mut Runs,
         above: u32,
         chain: &[u64],
-        generation: u32,
+        mark: Mark,
         renewals: &mut usize,
     ) -> usize {
-        runs.touch(above, chain, generation, renewals, |hash| self.table.insert(hash, lane.slot()))
+        runs.touch(above, chain, mark, renewals, |hash| self.table.insert(hash, lane.slot()))
     }
 
     /// Lets the oldest go until no more than `capacity` are left.

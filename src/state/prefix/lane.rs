@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::config::PrefixIndex as PrefixIndexConfig;
 use crate::model::EngineReport;
 
-pub use runs::{NIL, Runs};
+pub use runs::{Mark, NIL, Runs};
 
 /// No lane grows beyond this, whatever an engine says: 2 GiB of prompts, and some 120 MB of index.
 const MAX_BLOCKS: usize = 1 << 22;

@@ -1,6 +1,6 @@
 //! What others credited to an endpoint, taken in as if it had been picked here.
 
-use super::super::lane::{Lane, NIL, Runs};
+use super::super::lane::{Lane, Mark, NIL, Runs};
 use super::PrefixIndex;
 
 /// One chain of blocks, of which only the end is spelt out.
@@ -12,6 +12,8 @@ pub struct Tail<'a> {
     pub parent: u64,
     /// From head to tail.
     pub hashes: &'a [u64],
+    /// The number of the credit where it was given; 0 where that is not known, and nothing of it can be taken back.
+    pub credit: u32,
 }
 
 impl PrefixIndex {
@@ -24,7 +26,7 @@ impl PrefixIndex {
     /// `renewals` is how many blocks before the tail may still become young, and is lowered by those that do: whoever
     /// takes in much at once bounds its work by it.
     pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32, renewals: &mut usize) -> bool {
-        let Tail { depth, parent, hashes } = tail;
+        let Tail { depth, parent, hashes, credit } = tail;
         let before = depth.saturating_sub(hashes.len());
         let mut runs = lane.runs.lock();
         if runs.is_closed() {
@@ -37,7 +39,7 @@ impl PrefixIndex {
             NIL
         };
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
-        self.touch(lane, &mut runs, above, hashes, generation, renewals);
+        self.touch(lane, &mut runs, above, hashes, Mark { told: generation, credit }, renewals);
         self.trim(lane, &mut runs, capacity);
         true
     }
@@ -58,6 +60,8 @@ mod tests {
     use crate::state::prefix::PrefixScratch;
     use proptest::prelude::*;
 
+    const CREDIT: u32 = 7;
+
     fn depth(index: &PrefixIndex, chain: &[u64]) -> u32 {
         let mut depths = [0];
         index.depths(chain, &mut depths, &mut PrefixScratch::default());
@@ -71,7 +75,7 @@ mod tests {
 
     fn tail(chain: &[u64], known: usize) -> Tail<'_> {
         let parent = if known > 0 { chain[known - 1] } else { 0 };
-        Tail { depth: chain.len(), parent, hashes: &chain[known..] }
+        Tail { depth: chain.len(), parent, hashes: &chain[known..], credit: CREDIT }
     }
 
     #[test]
@@ -99,10 +103,10 @@ mod tests {
     #[test]
     fn blocks_in_a_circle_and_depths_out_of_this_world_end() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-        assert!(merge(&index, &lane, Tail { depth: 3, parent: 0, hashes: &[1, 2, 1] }, 10, 1));
-        assert!(merge(&index, &lane, Tail { depth: usize::MAX, parent: 1, hashes: &[] }, 10, 1));
+        assert!(merge(&index, &lane, Tail { depth: 3, parent: 0, hashes: &[1, 2, 1], credit: 0 }, 10, 1));
+        assert!(merge(&index, &lane, Tail { depth: usize::MAX, parent: 1, hashes: &[], credit: 0 }, 10, 1));
         assert!(
-            merge(&index, &lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7] }, 10, 1),
+            merge(&index, &lane, Tail { depth: usize::MAX, parent: 2, hashes: &[7], credit: 0 }, 10, 1),
             "beyond the capacity"
         );
         assert_eq!(lane.len(), 2);
@@ -113,7 +117,7 @@ mod tests {
         let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
         let chain: Vec<u64> = (1..=12).collect();
         for _ in 0..3 {
-            here.record_and_tell(&mine, &chain, 12, 1, |chain, known| {
+            here.record_and_tell(&mine, &chain, 12, 1, |chain, known, _| {
                 assert!(merge(&there, &theirs, tail(chain, known), 10, 1), "{known} were known");
             });
         }
@@ -135,12 +139,27 @@ mod tests {
         let first: Vec<u64> = (1..=20).collect();
         let second = [&first[..10], &[70, 71]].concat();
         assert!(merge(&index, &lane, tail(&first, 0), 1 << 20, 1));
-        (1..=200).for_each(|root| index.record(&lane, &Vec::from_iter(root * 1000..root * 1000 + 500), 1 << 20));
+        for root in 1..=200 {
+            index.record(&lane, &Vec::from_iter(root * 1000..root * 1000 + 500), 1 << 20);
+        }
         assert!(!merge(&index, &lane, tail(&second, 10), 1 << 20, 1), "100,000 newer blocks are not looked through");
         assert!(merge(&index, &lane, tail(&second, 0), 1 << 20, 1));
         assert!(merge(&index, &lane, tail(&[&second[..], &[72]].concat(), 12), 1 << 20, 1));
         assert!(lane.check());
         assert_eq!((depth(&index, &first), depth(&index, &second)), (20, 12));
+    }
+
+    #[test]
+    fn what_another_replica_touched_since_is_not_taken_back_and_what_it_touched_before_is() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let chain: Vec<u64> = (1..=20).collect();
+        let credited = |credit, known| assert!(merge(&index, &lane, Tail { credit, ..tail(&chain, known) }, 100, 1));
+        credited(1, 0);
+        credited(2, 20);
+        index.retract(&lane, &chain, 0, 1, |_| panic!("another has it too"));
+        credited(1, 20);
+        index.retract(&lane, &chain[5..], 0, 1, |_| ());
+        assert_eq!(depth(&index, &chain), 5);
     }
 
     #[test]
@@ -155,7 +174,7 @@ mod tests {
             let others = Vec::from_iter(root * 10_000..root * 10_000 + 500);
             assert!(merge(&index, &lane, tail(&others, 0), 1 << 20, 1));
         });
-        [&first, &second].iter().for_each(|chain| index.retract(&lane, &chain[100..], 0, |_| ()));
+        [&first, &second].iter().for_each(|chain| index.retract(&lane, &chain[100..], 0, CREDIT, |_| ()));
         assert!(lane.check());
         assert_eq!([&first, &longer].map(|chain| depth(&index, chain)), [100, 301]);
     }
@@ -165,7 +184,7 @@ mod tests {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         index.forget(&lane, true);
         assert!(
-            merge(&index, &lane, Tail { depth: 1, parent: 0, hashes: &[1] }, 10, 1),
+            merge(&index, &lane, Tail { depth: 1, parent: 0, hashes: &[1], credit: 0 }, 10, 1),
             "nobody is asked for it again"
         );
         assert!(lane.is_empty());
@@ -178,19 +197,28 @@ mod tests {
             chains in prop::collection::vec((0u64..3, 0u64..3, 1usize..30, 0u8..12), 1..60),
         ) {
             let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
-            let mut generation = 1;
+            let (mut generation, mut credits) = (1, vec![(vec![1], 0)]);
             for (root, branch, len, action) in chains {
                 let chain: Vec<u64> =
                     (1..=len as u64).map(|at| root * 1000 + at + if at > 10 { branch * 100 } else { 0 }).collect();
                 match action {
                     // Others are told all again.
                     0 => generation += 1,
-                    1 => {
-                        here.retract(&mine, &chain, len / 2, |few| there.retract(&theirs, few, 0, |_| ()));
+                    1 | 2 => {
+                        // One of the last few, from some block on.
+                        let (chain, credit) = &credits[credits.len() - 1 - branch as usize % credits.len()];
+                        let known = len.min(chain.len());
+                        here.retract(&mine, chain, known, *credit, |few| {
+                            there.retract(&theirs, few, 0, *credit, |_| ());
+                        });
                     }
-                    _ => here.record_and_tell(&mine, &chain, capacity, generation, |chain, known| {
-                        assert!(merge(&there, &theirs, tail(chain, known), capacity, generation));
-                    }),
+                    _ => {
+                        let credit = here.record_and_tell(&mine, &chain, capacity, generation, |chain, known, credit| {
+                            let tail = Tail { credit, ..tail(chain, known) };
+                            assert!(merge(&there, &theirs, tail, capacity, generation));
+                        });
+                        credits.push((chain, credit));
+                    }
                 }
                 prop_assert_eq!(mine.by_age(), theirs.by_age());
                 prop_assert!(mine.check() && theirs.check());
@@ -208,8 +236,10 @@ mod tests {
                     (1..=len as u64).map(|at| root * 1000 + at + if at > 10 { branch * 100 } else { 0 }).collect();
                 let known = known.min(len);
                 match action {
-                    0 => index.retract(&lane, &chain[known..], 0, |_| ()),
-                    1 => index.record_and_tell(&lane, &chain, capacity, 1, |_, _| ()),
+                    0 => index.retract(&lane, &chain[known..], 0, CREDIT, |_| ()),
+                    1 => {
+                        index.record_and_tell(&lane, &chain, capacity, 1, |_, _, _| ());
+                    }
                     _ => {
                         let held = known == 0 || lane.by_age().contains(&chain[known - 1]);
                         let is_placed = index.merge(&lane, tail(&chain, known), capacity, 1, &mut renewals);

@@ -71,21 +71,22 @@ struct Model {
 
 #[derive(Clone, Default)]
 struct Ages {
-    touched: HashMap<u64, u64>,
+    /// When and by which credit.
+    touched: HashMap<u64, (u64, u32)>,
     by_time: BTreeMap<u64, u64>,
     now: u64,
 }
 
 impl Ages {
-    fn touch(&mut self, hash: u64) {
+    fn touch(&mut self, hash: u64, credit: u32) {
         self.remove(hash);
         self.now += 1;
-        self.touched.insert(hash, self.now);
+        self.touched.insert(hash, (self.now, credit));
         self.by_time.insert(self.now, hash);
     }
 
     fn remove(&mut self, hash: u64) {
-        if let Some(time) = self.touched.remove(&hash) {
+        if let Some((time, _)) = self.touched.remove(&hash) {
             self.by_time.remove(&time);
         }
     }
@@ -100,22 +101,24 @@ impl Model {
         Self { lanes: vec![Ages::default(); slots], parents: HashMap::new() }
     }
 
-    fn record(&mut self, slot: usize, chain: &[u64], capacity: usize) {
+    fn record(&mut self, slot: usize, chain: &[u64], capacity: usize, credit: u32) {
         let chain = &chain[..chain.len().min(capacity)];
         self.parents.extend(chain.windows(2).map(|pair| (pair[1], pair[0])));
         let lane = &mut self.lanes[slot];
-        chain.iter().rev().for_each(|hash| lane.touch(*hash));
+        chain.iter().rev().for_each(|hash| lane.touch(*hash, credit));
         while lane.touched.len() > capacity {
             let (_, oldest) = lane.by_time.pop_first().expect("some are left");
             lane.touched.remove(&oldest);
         }
     }
 
-    /// From its tail on a block goes if nothing follows it.
-    fn retract(&mut self, slot: usize, chain: &[u64]) {
+    /// From its tail on a block goes if nothing follows it and nobody else has touched it since.
+    fn retract(&mut self, slot: usize, chain: &[u64], credit: u32) {
         let lane = &mut self.lanes[slot];
-        for hash in chain.iter().rev().filter(|hash| lane.touched.contains_key(hash)).copied().collect::<Vec<_>>() {
-            if lane.touched.keys().any(|held| self.parents.get(held) == Some(&hash)) {
+        let held: Vec<u64> = chain.iter().copied().filter(|hash| lane.touched.contains_key(hash)).collect();
+        for hash in held.into_iter().rev() {
+            let is_followed = lane.touched.keys().any(|other| self.parents.get(other) == Some(&hash));
+            if is_followed || lane.touched[&hash].1 != credit {
                 break;
             }
             lane.remove(hash);
@@ -132,7 +135,7 @@ impl Model {
 fn compare(capacity: usize, blocks: usize, steps: Vec<(usize, u64, u64, usize, usize, u8)>) {
     let index = PrefixIndex::default();
     let lanes: Vec<Lane> = (0..4).map(Lane::new).collect();
-    let mut model = Model::new(4);
+    let (mut model, mut credits) = (Model::new(4), vec![(0, Vec::new(), 0)]);
     for (slot, root, branch, len, part, action) in steps {
         // Chains of one root share the same head, as chained hashes do, and those of odd branches some more.
         let mut chain = chain(root, 12 * blocks, branch, len * blocks);
@@ -140,19 +143,22 @@ fn compare(capacity: usize, blocks: usize, steps: Vec<(usize, u64, u64, usize, u
             let more = chain.iter_mut().enumerate().skip(12 * blocks).take(5 * blocks);
             more.for_each(|(depth, hash)| *hash = (1 << 40) + root * 10_000 + depth as u64);
         }
-        let known = part.min(len) * blocks;
         match action {
             0 => {
                 index.forget(&lanes[slot], false);
                 model.lanes[slot] = Ages::default();
             }
             1 | 2 => {
-                index.retract(&lanes[slot], &chain, known, |_| ());
-                model.retract(slot, &chain[known..]);
+                // One of the last few, from some block on.
+                let (slot, chain, credit) = &credits[credits.len() - 1 - len % credits.len().min(5)];
+                let known = (part * blocks).min(chain.len());
+                index.retract(&lanes[*slot], chain, known, *credit, |_| ());
+                model.retract(*slot, &chain[known..], *credit);
             }
             _ => {
-                index.record(&lanes[slot], &chain, capacity);
-                model.record(slot, &chain, capacity);
+                let credit = index.record(&lanes[slot], &chain, capacity);
+                model.record(slot, &chain, capacity, credit);
+                credits.push((slot, chain.clone(), credit));
             }
         }
         let depths = depths(&index, &chain);
@@ -190,19 +196,19 @@ proptest! {
 fn a_long_chain_is_taken_back_a_few_blocks_at_a_time_and_told_as_it_goes() {
     let (index, lane) = (PrefixIndex::default(), Lane::new(0));
     let chain: Vec<u64> = (1..=600).collect();
-    index.record(&lane, &chain, 1_000);
+    let credit = index.record(&lane, &chain, 1_000);
     let mut told = Vec::new();
-    index.retract(&lane, &chain, 10, |few| told.push(few.to_vec()));
+    index.retract(&lane, &chain, 10, credit, |few| told.push(few.to_vec()));
     assert!(told.iter().all(|few| few.len() <= FORGOTTEN_AT_ONCE));
     told.reverse();
     assert_eq!((told.concat().as_slice(), lane.len()), (&chain[10..], 10));
 }
 
 /// A lane of a picker that tells others, and of one that does not.
-fn both(claim: impl Fn(&PrefixIndex, &Lane, &dyn Fn(&[u64]))) {
+fn both(claim: impl Fn(&PrefixIndex, &Lane, &dyn Fn(&[u64]) -> u32)) {
     for generation in [0, 1] {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-        claim(&index, &lane, &|chain| index.record_and_tell(&lane, chain, 1 << 20, generation, |_, _| ()));
+        claim(&index, &lane, &|chain| index.record_and_tell(&lane, chain, 1 << 20, generation, |_, _, _| ()));
         assert!(lane.check());
     }
 }
@@ -211,19 +217,34 @@ fn both(claim: impl Fn(&PrefixIndex, &Lane, &dyn Fn(&[u64]))) {
 fn what_others_have_built_on_since_is_not_taken_back() {
     let [first, second, third] = [1, 2, 3].map(|branch| chain(1, 20, branch, 30));
     both(|index, lane, record| {
-        record(&first[..20]);
-        record(&first);
-        index.retract(lane, &first[..20], 0, |_| panic!("it is followed"));
-        record(&second);
+        let shared = record(&first[..20]);
+        let of_first = record(&first);
+        index.retract(lane, &first[..20], 0, shared, |_| panic!("it is followed"));
+        let of_second = record(&second);
         assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [30, 30]);
-        // Of two branches each takes its own, and the last one all that is left.
-        index.retract(lane, &first, 0, |_| ());
+        // Of two branches each takes its own, and no more.
+        index.retract(lane, &first, 0, of_first, |_| ());
         assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [20, 30]);
-        record(&third[..25]);
-        index.retract(lane, &second, 5, |_| ());
+        let of_third = record(&third[..25]);
+        index.retract(lane, &second, 5, of_second, |_| ());
         assert_eq!([&second, &third].map(|chain| depths(index, chain)[0]), [20, 25]);
-        index.retract(lane, &third, 5, |_| ());
+        index.retract(lane, &third, 5, of_third, |_| ());
         assert_eq!((lane.len(), depths(index, &first)[0]), (5, 5));
+    });
+}
+
+#[test]
+fn what_another_was_credited_with_since_is_not_taken_back_though_nothing_follows_it() {
+    let chain = chain(1, 100, 0, 100);
+    both(|index, lane, record| {
+        let failed = record(&chain);
+        let answered = record(&chain[..60]);
+        index.retract(lane, &chain, 0, failed, |_| ());
+        assert_eq!(depths(index, &chain)[0], 60, "of a prompt that is as long as the other's beginning");
+        let again = record(&chain[..60]);
+        index.retract(lane, &chain[..60], 0, answered, |_| panic!("it was the same prompt"));
+        index.retract(lane, &chain[..60], 10, again, |_| ());
+        assert_eq!(depths(index, &chain)[0], 10);
     });
 }
 
@@ -231,10 +252,10 @@ fn what_others_have_built_on_since_is_not_taken_back() {
 fn a_chain_that_grew_and_was_evicted_in_part_is_taken_back_from_where_it_ends() {
     let long = chain(1, 2_000, 0, 2_000);
     both(|index, lane, record| {
-        (1..=20).for_each(|turn| record(&long[..turn * 100]));
+        let credits = Vec::from_iter((1..=20).map(|turn| record(&long[..turn * 100])));
         lane.runs.lock().evict(700, |hash| index.table.remove(hash, 0));
         let mut gone = 0;
-        index.retract(lane, &long, 40, |few| gone += few.len());
+        index.retract(lane, &long, 40, credits[19], |few| gone += few.len());
         assert_eq!((gone, lane.len(), depths(index, &long)[0]), (1_260, 40, 40));
     });
 }
@@ -243,15 +264,14 @@ fn a_chain_that_grew_and_was_evicted_in_part_is_taken_back_from_where_it_ends() 
 fn no_more_blocks_are_taken_back_than_the_chain_has_whatever_stands_behind_it() {
     both(|index, lane, record| {
         let prompt: Vec<u64> = (1..=1_000).collect();
-        record(&prompt);
-        (1..=150)
-            .for_each(|chat| record(&[&prompt[..], &Vec::from_iter(chat * 10_000..chat * 10_000 + 1_000)].concat()));
+        let chat = |chat: u64| [&prompt[..], &Vec::from_iter(chat * 10_000..chat * 10_000 + 1_000)].concat();
+        let first = record(&prompt);
+        let last = (1..=150).map(|number| record(&chat(number))).last().expect("some");
         let held = lane.len();
-        index.retract(lane, &prompt, 0, |_| panic!("it is followed"));
+        index.retract(lane, &prompt, 0, first, |_| panic!("it is followed"));
         assert_eq!((held, lane.len()), (151_000, 151_000));
-        let last = [&prompt[..], &Vec::from_iter(1_500_000..1_501_000)].concat();
         let mut gone = Vec::new();
-        index.retract(lane, &last, 0, |few| gone.push(few.len()));
+        index.retract(lane, &chat(150), 0, last, |few| gone.push(few.len()));
         assert_eq!((gone, lane.len()), (vec![FORGOTTEN_AT_ONCE, 256, 256, 232], 150_000));
     });
 }

@@ -10,13 +10,16 @@ impl Runs {
         }
     }
 
-    /// Takes blocks off the end of `chain`, the last one first, as far as nothing follows them, but no more than `limit`;
-    /// returns how many.
-    pub fn cut(&mut self, chain: &[u64], limit: usize, mut gone: impl FnMut(u64)) -> usize {
+    /// Takes blocks off the end of `chain`, the last one first, as far as nothing follows them and this `credit` was the
+    /// last that touched them, but no more than `limit`; returns how many.
+    pub fn cut(&mut self, chain: &[u64], credit: u32, limit: usize, mut gone: impl FnMut(u64)) -> usize {
         let mut run = self.ending(chain).unwrap_or(NIL);
         let mut taken = 0;
-        while taken < limit && run != NIL && self.runs[run].child == NIL {
-            let Run { parent, ref hashes, .. } = self.runs[run];
+        while taken < limit && run != NIL {
+            let Run { parent, child, mark, ref hashes, .. } = self.runs[run];
+            if child != NIL || mark.credit != credit {
+                break;
+            }
             let same = common_end(hashes, &chain[..chain.len() - taken]);
             let blocks = same.min(limit - taken);
             let is_whole = blocks == hashes.len();

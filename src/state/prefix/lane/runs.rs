@@ -9,6 +9,8 @@
 //! is the last one of the oldest run, as if every block were in a list by age; but a block costs the 8 bytes of its hash,
 //! and a chain is found and made young in a few steps, however long it is.
 
+use ahash::RandomState;
+
 use super::super::table::places::Places;
 use super::slab::Slab;
 
@@ -31,6 +33,8 @@ pub struct Runs {
     pub(super) blocks: usize,
     /// Room for the runs of a chain.
     pub(super) path: Vec<u32>,
+    /// The last credit that was given here. Begun by chance, so that two replicas hardly ever give the same.
+    credits: u32,
     /// Gone: its endpoint left the pool, and nothing may be credited to it again.
     closed: bool,
 }
@@ -48,8 +52,16 @@ pub(super) struct Run {
     pub child: u32,
     pub before: u32,
     pub after: u32,
+    pub mark: Mark,
+}
+
+/// What whoever touches a chain leaves on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
     /// In which generation of news others were last told of it.
     pub told: u32,
+    /// The credit by which it was touched last; 0 for none that could be taken back.
+    pub credit: u32,
 }
 
 impl Default for Runs {
@@ -63,6 +75,7 @@ impl Default for Runs {
             oldest: NIL,
             blocks: 0,
             path: Vec::new(),
+            credits: RandomState::new().hash_one(0) as u32,
             closed: false,
         }
     }
@@ -70,7 +83,16 @@ impl Default for Runs {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { hashes: Vec::new(), newer: NIL, older: NIL, parent: NIL, child: NIL, before: NIL, after: NIL, told: 0 }
+        Self {
+            hashes: Vec::new(),
+            newer: NIL,
+            older: NIL,
+            parent: NIL,
+            child: NIL,
+            before: NIL,
+            after: NIL,
+            mark: Mark::default(),
+        }
     }
 }
 
@@ -85,6 +107,12 @@ impl Runs {
     /// Blocks held now.
     pub fn len(&self) -> usize {
         self.blocks
+    }
+
+    /// A number for one more credit, never 0.
+    pub fn next_credit(&mut self) -> u32 {
+        self.credits = self.credits.wrapping_add(1).max(1);
+        self.credits
     }
 
     /// Whether the endpoint has left the pool.
@@ -177,7 +205,8 @@ impl Runs {
 
     /// Gives back the memory of what it held; it holds nothing now.
     pub(super) fn clear(&mut self) {
-        *self = Self { closed: self.closed, keeps_tails: self.keeps_tails, ..Self::default() };
+        let Self { closed, keeps_tails, credits, .. } = *self;
+        *self = Self { closed, keeps_tails, credits, ..Self::default() };
     }
 
     pub(super) fn link_newest(&mut self, run: u32) {

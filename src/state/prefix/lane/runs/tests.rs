@@ -34,7 +34,7 @@ impl Runs {
 
 /// Touches a whole chain of new blocks.
 fn touch(runs: &mut Runs, chain: &[u64], generation: u32) -> usize {
-    runs.touch(NIL, chain, generation, &mut 0, |_| true)
+    runs.touch(NIL, chain, Mark { told: generation, credit: 0 }, &mut 0, |_| true)
 }
 
 fn count(runs: &Runs) -> usize {
@@ -60,7 +60,7 @@ fn a_chat_that_grows_stays_one_run_and_a_branch_cuts_it() {
     assert!(runs.check());
     assert_eq!((counts, count(&runs), runs.len()), ([1; 3], 3, 52));
     // The other branch leaves, and what is left is one again.
-    assert_eq!(runs.cut(&chat, 20, |_| ()), 20);
+    assert_eq!(runs.cut(&chat, 0, 20, |_| ()), 20);
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
     assert_eq!((count(&runs), runs.by_age()), (1, branch));
@@ -100,7 +100,7 @@ fn what_was_made_young_without_its_beginning_leaves_no_hole() {
     let chain: Vec<u64> = (1..=10).collect();
     touch(&mut runs, &chain, 1);
     let above = runs.ending(&chain).expect("held");
-    runs.touch(above, &[], 1, &mut 4, |_| true);
+    runs.touch(above, &[], Mark { told: 1, credit: 0 }, &mut 4, |_| true);
     assert_eq!(runs.by_age(), [7, 8, 9, 10, 1, 2, 3, 4, 5, 6], "the last four are the newest");
     let mut evicted = Vec::new();
     (0..10).for_each(|_| runs.evict(1, |hash| evicted.push(hash)));
