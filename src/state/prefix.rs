@@ -15,5 +15,5 @@ mod lane;
 mod table;
 
 pub use chain::{Chain, hash_prompt};
-pub use index::{PrefixIndex, Scratch as PrefixScratch, Tail};
+pub use index::{Budget as MergeBudget, PrefixIndex, Scratch as PrefixScratch, Tail};
 pub use lane::Lane;

@@ -185,7 +185,7 @@ fn binding(key: SessionKey, stamp: Stamp) -> Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Lane, PrefixIndex, Tail};
+    use crate::state::{Lane, MergeBudget, PrefixIndex, Tail};
 
     #[test]
     fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
@@ -215,9 +215,10 @@ mod tests {
                 scope.spawn(grow);
             }
         });
+        let mut budget = MergeBudget { renewals: usize::MAX, steps: usize::MAX };
         for Blocks { depth, parent, hashes, credit, .. } in outbox.take().blocks {
             let tail = Tail { depth: depth as usize, parent, hashes: &hashes, credit };
-            assert!(there.merge(&theirs, tail, 250, 1, &mut 1_000));
+            assert!(there.merge(&theirs, tail, 250, 1, &mut budget));
         }
         assert_eq!(mine.by_age(), theirs.by_age());
     }

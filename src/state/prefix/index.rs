@@ -4,7 +4,7 @@ mod merge;
 
 use parking_lot::MutexGuard;
 
-pub use merge::Tail;
+pub use merge::{Budget, Tail};
 
 use super::lane::{Lane, Mark, NIL, Runs};
 use super::table::Table;

@@ -16,16 +16,24 @@ pub struct Tail<'a> {
     pub credit: u32,
 }
 
+/// What may be done beside taking in what is spelt out, and is lowered by what was done: whoever takes in much at once
+/// bounds its work by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Blocks before tails that may become young.
+    pub renewals: usize,
+    /// Blocks that may be looked at in search of those that tails follow.
+    pub steps: usize,
+}
+
 impl PrefixIndex {
     /// Credits a chain to `lane`: its tail, and all before it, which becomes as young as if it were picked here.
     ///
-    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it. One of
+    /// Returns whether it had a place: a tail whose parent is not held is ignored, because nobody would find it, and so
+    /// is one whose parent stands within a run and costs more to find than the `budget` has left. One of
     /// a chain that is longer than `capacity` has its place all the same: to be told of it again would not help. What is
     /// credited counts as told to others in this `generation`.
-    ///
-    /// `renewals` is how many blocks before the tail may still become young, and is lowered by those that do: whoever
-    /// takes in much at once bounds its work by it.
-    pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32, renewals: &mut usize) -> bool {
+    pub fn merge(&self, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32, budget: &mut Budget) -> bool {
         let Tail { depth, parent, hashes, credit } = tail;
         let before = depth.saturating_sub(hashes.len());
         let mut runs = lane.runs.lock();
@@ -33,23 +41,23 @@ impl PrefixIndex {
             return true;
         }
         let above = if before > 0 {
-            let Some(above) = self.end_at(lane, &mut runs, parent) else { return depth > capacity };
+            let Some(above) = self.end_at(lane, &mut runs, parent, &mut budget.steps) else { return depth > capacity };
             above
         } else {
             NIL
         };
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
-        self.touch(lane, &mut runs, above, hashes, Mark { told: generation, credit }, renewals);
+        self.touch(lane, &mut runs, above, hashes, Mark { told: generation, credit }, &mut budget.renewals);
         self.trim(lane, &mut runs, capacity);
         true
     }
 
     /// The run that ends with this block, if it is held and found: it is made to, where it goes on.
-    fn end_at(&self, lane: &Lane, runs: &mut Runs, hash: u64) -> Option<u32> {
+    fn end_at(&self, lane: &Lane, runs: &mut Runs, hash: u64, steps: &mut usize) -> Option<u32> {
         if !self.table.holds(hash, lane.slot()) {
             return None;
         }
-        let (run, place) = runs.find_one(hash)?;
+        let (run, place) = runs.find_one(hash, steps)?;
         Some(runs.end_at(run, place))
     }
 }
@@ -61,6 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     const CREDIT: u32 = 7;
+    const NO_LIMIT: Budget = Budget { renewals: usize::MAX, steps: usize::MAX };
 
     fn depth(index: &PrefixIndex, chain: &[u64]) -> u32 {
         let mut depths = [0];
@@ -69,8 +78,7 @@ mod tests {
     }
 
     fn merge(index: &PrefixIndex, lane: &Lane, tail: Tail<'_>, capacity: usize, generation: u32) -> bool {
-        let mut renewals = usize::MAX;
-        index.merge(lane, tail, capacity, generation, &mut renewals)
+        index.merge(lane, tail, capacity, generation, &mut NO_LIMIT.clone())
     }
 
     fn tail(chain: &[u64], known: usize) -> Tail<'_> {
@@ -128,9 +136,29 @@ mod tests {
     fn no_more_blocks_become_young_than_may() {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         let chain: Vec<u64> = (1..=10).collect();
-        let mut left = 25;
+        let mut left = Budget { renewals: 25, ..NO_LIMIT };
         let placed = [0, 10, 10, 10].map(|known| index.merge(&lane, tail(&chain, known), 10, 1, &mut left));
-        assert_eq!((placed, left), ([true; 4], 0));
+        assert_eq!((placed, left.renewals), ([true; 4], 0));
+    }
+
+    #[test]
+    fn no_more_blocks_are_looked_at_than_may_be_and_what_is_at_an_end_of_a_run_needs_none() {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        let chain = |root: u64| Vec::from_iter(root * 1_000..root * 1_000 + 100);
+        (0..100).for_each(|root| assert!(merge(&index, &lane, tail(&chain(root), 0), 1 << 20, 1)));
+        let mut budget = Budget { steps: 100_000, ..NO_LIMIT };
+        let mut branch = |root: u64, at: usize| {
+            let tail = tail(&[&chain(root)[..at], &[root * 1_000 + 999]].concat(), at).hashes.to_vec();
+            let tail = Tail { depth: at + 1, parent: chain(root)[at - 1], hashes: &tail, credit: CREDIT };
+            let before = budget.steps;
+            (index.merge(&lane, tail, 1 << 20, 1, &mut budget), before - budget.steps)
+        };
+        // Each time the oldest run: it becomes the newest, but for its end.
+        let looked: Vec<_> = (0..10).map(|root| branch(root, 50)).collect();
+        assert!(looked.iter().all(|(is_placed, steps)| *is_placed == (*steps > 10_000)), "{looked:?}");
+        assert_eq!(looked.iter().map(|(_, steps)| steps).sum::<usize>(), 100_000);
+        assert_eq!([branch(50, 100), branch(51, 1), branch(52, 50)], [(true, 0), (true, 0), (false, 0)]);
+        assert!(lane.check());
     }
 
     #[test]
@@ -228,10 +256,10 @@ mod tests {
         #[test]
         fn whatever_others_tell_in_whichever_order_nothing_is_found_behind_a_hole(
             capacity in 1usize..60,
-            news in prop::collection::vec((0u64..3, 0u64..3, 0usize..30, 0usize..30, 0usize..20, 0u8..6), 1..60),
+            news in prop::collection::vec((0u64..3, 0u64..3, 0usize..30, 0usize..30, (0usize..20, 0usize..200), 0u8..6), 1..60),
         ) {
             let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-            for (root, branch, len, known, mut renewals, action) in news {
+            for (root, branch, len, known, (renewals, steps), action) in news {
                 let chain: Vec<u64> =
                     (1..=len as u64).map(|at| root * 1000 + at + if at > 10 { branch * 100 } else { 0 }).collect();
                 let known = known.min(len);
@@ -242,8 +270,10 @@ mod tests {
                     }
                     _ => {
                         let held = known == 0 || lane.by_age().contains(&chain[known - 1]);
-                        let is_placed = index.merge(&lane, tail(&chain, known), capacity, 1, &mut renewals);
-                        prop_assert_eq!(is_placed, held || len > capacity);
+                        let mut budget = Budget { renewals, steps };
+                        let is_placed = index.merge(&lane, tail(&chain, known), capacity, 1, &mut budget);
+                        let is_too_dear = held && budget.steps == 0;
+                        prop_assert!(is_placed == (held || len > capacity) || (!is_placed && is_too_dear));
                     }
                 }
                 lane.check();

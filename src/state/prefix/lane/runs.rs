@@ -144,23 +144,28 @@ impl Runs {
         (run != NIL).then_some(run)
     }
 
-    /// Where a block is that stands alone: quickly at both ends of a run, else by looking through the newest.
-    pub fn find_one(&self, hash: u64) -> Option<(u32, usize)> {
+    /// Where a block is that stands alone: quickly at both ends of a run, else by looking through the newest, as far as
+    /// `steps` reach. They are lowered by what is looked at.
+    pub fn find_one(&self, hash: u64, steps: &mut usize) -> Option<(u32, usize)> {
         /// Half a megabyte, some ten microseconds: more than most engines hold at all.
         const LOOKED_THROUGH: usize = 1 << 16;
+        /// Another run is elsewhere in memory: as dear as so many hashes.
+        const TO_A_RUN: usize = 16;
         if let Some(run) = self.heads.get(hash) {
             return Some((run, 0));
         }
         if let Some(run) = self.tails.get(hash) {
             return Some((run, self.runs[run].hashes.len() - 1));
         }
-        let (mut run, mut seen) = (self.newest, 0);
-        while run != NIL && seen < LOOKED_THROUGH {
+        let (mut run, mut left) = (self.newest, LOOKED_THROUGH.min(*steps));
+        while run != NIL && left > 0 {
             let Run { hashes, older, .. } = &self.runs[run];
+            let cost = left.min(hashes.len() + TO_A_RUN);
+            left -= cost;
+            *steps -= cost;
             if let Some(offset) = hashes.iter().position(|held| *held == hash) {
                 return Some((run, offset));
             }
-            seen += hashes.len();
             run = *older;
         }
         None
