@@ -85,6 +85,34 @@ fn prompts_of_eight_blocks_are_long_enough_for_the_budget() {
     assert!(taken[3] <= BYTES_PER_BLOCK && taken[0] <= 110.0, "{taken:.1?} bytes a block");
 }
 
+/// Bytes of one block where all prompts share their first 20 and have `own` more, and what is left when long chats have
+/// taken their place.
+fn retrieval(own: u64, generation: u32) -> [f64; 2] {
+    const BLOCKS: u64 = 60_000;
+    let before = live();
+    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+    let record = |chain: &[u64]| {
+        index.record_and_tell(&lane, chain, BLOCKS as usize, generation, |_, _, _| ());
+    };
+    let head = chain(0, 20);
+    (1..=BLOCKS / own).for_each(|prompt| record(&[&head[..], &chain(prompt, own)].concat()));
+    let taken = (live() - before) / lane.len() as f64;
+    (0..BLOCKS / 200).for_each(|chat| record(&chain(BLOCKS + chat, 200)));
+    [taken, (live() - before) / lane.len() as f64]
+}
+
+#[test]
+fn prompts_of_one_shared_head_and_few_blocks_of_their_own_take_what_is_said_and_leave_nothing_to_long_ones() {
+    for (generation, most) in [(0, [105.0, 66.0, 53.0, 40.0]), (1, [122.0, 75.0, 59.0, 40.0])] {
+        let taken = [1, 2, 3, 8].map(|own| retrieval(own, generation));
+        println!("{taken:.1?} bytes a block where prompts have 1, 2, 3 and 8 of their own, in generation {generation}");
+        for ([short, long], most) in taken.into_iter().zip(most) {
+            assert!(short <= most, "{short}, and may be {most}");
+            assert!(long <= BYTES_PER_BLOCK, "{long} of a block when long prompts have taken their place");
+        }
+    }
+}
+
 #[test]
 fn lanes_that_are_full_take_no_more_for_what_comes_and_goes() {
     let before = live();
