@@ -10,10 +10,6 @@ use super::lane::{Lane, Mark, NIL, Runs};
 use super::table::Table;
 use super::table::slots::{slots, words_for};
 
-/// Bytes of one (block, endpoint) pair where nothing is shared: 17 of the table, 8 of the hash in the lane, and the run's
-/// own (tests/memory.rs measures them). An estimate for the gauge, not an accounting.
-const BYTES_PER_BLOCK: usize = 28;
-
 /// Blocks that are forgotten in one go, some ten microseconds.
 const FORGOTTEN_AT_ONCE: usize = 256;
 
@@ -140,11 +136,6 @@ impl PrefixIndex {
             left -= few;
             MutexGuard::unlock_fair(runs);
         }
-    }
-
-    /// Estimated bytes that `blocks` blocks of all lanes take.
-    pub fn bytes(blocks: usize) -> usize {
-        blocks * BYTES_PER_BLOCK
     }
 
     /// Writes who of `holding` holds `hash` into `probed`; returns whether that is all of them.

@@ -10,6 +10,7 @@
 //! and a chain is found and made young in a few steps, however long it is.
 
 use ahash::RandomState;
+use smallvec::SmallVec;
 
 use super::super::table::places::Places;
 use super::slab::Slab;
@@ -39,11 +40,14 @@ pub struct Runs {
     closed: bool,
 }
 
+/// Up to two are kept in the run itself: what many short prompts have of their own takes no further piece of memory.
+pub(super) type Hashes = SmallVec<[u64; 2]>;
+
 /// A stretch of one chain.
 #[derive(Debug)]
 pub(super) struct Run {
     /// Never empty.
-    pub hashes: Vec<u64>,
+    pub hashes: Hashes,
     pub newer: u32,
     pub older: u32,
     /// The run that it follows.
@@ -84,7 +88,7 @@ impl Default for Runs {
 impl Default for Run {
     fn default() -> Self {
         Self {
-            hashes: Vec::new(),
+            hashes: Hashes::new(),
             newer: NIL,
             older: NIL,
             parent: NIL,
@@ -107,6 +111,16 @@ impl Runs {
     /// Blocks held now.
     pub fn len(&self) -> usize {
         self.blocks
+    }
+
+    /// Of how many runs they are.
+    pub fn count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether it knows where runs end.
+    pub fn keeps_tails(&self) -> bool {
+        self.keeps_tails
     }
 
     /// A number for one more credit, never 0.

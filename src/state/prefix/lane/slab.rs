@@ -16,7 +16,7 @@ pub struct Slab<T> {
     len: usize,
 }
 
-/// It takes no memory where nothing is taken.
+/// It takes no memory where nothing is taken. One value that stays keeps the whole chunk.
 #[derive(Debug)]
 struct Chunk<T> {
     values: Vec<T>,

@@ -1,6 +1,6 @@
 //! A chain is made the newest, or becomes longer.
 
-use super::runs::{MAX_RUN, Mark, NIL, Run, Runs, common};
+use super::runs::{Hashes, MAX_RUN, Mark, NIL, Run, Runs, common};
 
 /// What a run whose end was evicted may keep of its room when it is young again.
 const SLACK: usize = 4;
@@ -65,7 +65,7 @@ impl Runs {
     /// children.
     fn split(&mut self, run: u32, len: usize) -> u32 {
         let end = &mut self.runs[run];
-        let rest = end.hashes[len..].to_vec();
+        let rest = Hashes::from_slice(&end.hashes[len..]);
         let (head, second) = (end.hashes[0], rest[0]);
         let mut hashes = std::mem::replace(&mut end.hashes, rest);
         hashes.truncate(len);
@@ -136,7 +136,7 @@ impl Runs {
             }
         }
         for few in new.chunks(MAX_RUN) {
-            end = self.add(Run { hashes: few.to_vec(), parent: end, mark, ..Run::default() });
+            end = self.add(Run { hashes: Hashes::from_slice(few), parent: end, mark, ..Run::default() });
             path.push(end);
         }
     }

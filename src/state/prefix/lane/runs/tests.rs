@@ -27,6 +27,7 @@ impl Runs {
             (newer, run) = (run, it.older);
         }
         assert_eq!((newer, blocks, runs), (self.oldest, self.blocks, self.heads.len()));
+        assert_eq!(runs, self.count());
         assert_eq!(self.tails.len(), if self.keeps_tails { runs } else { 0 }, "all ends are known, or none");
         is_in_order
     }
@@ -37,33 +38,23 @@ fn touch(runs: &mut Runs, chain: &[u64], generation: u32) -> usize {
     runs.touch(NIL, chain, Mark { told: generation, credit: 0 }, &mut 0, |_| true)
 }
 
-fn count(runs: &Runs) -> usize {
-    let mut run = runs.newest;
-    std::iter::from_fn(|| {
-        let it = (run != NIL).then_some(run)?;
-        run = runs.runs[run].older;
-        Some(it)
-    })
-    .count()
-}
-
 #[test]
 fn a_chat_that_grows_stays_one_run_and_a_branch_cuts_it() {
     let mut runs = Runs::default();
     let chat: Vec<u64> = (1..=50).collect();
     let counts = [10, 20, 50].map(|len| {
         touch(&mut runs, &chat[..len], 0);
-        count(&runs)
+        runs.count()
     });
     let branch = [&chat[..30], &[70, 71]].concat();
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
-    assert_eq!((counts, count(&runs), runs.len()), ([1; 3], 3, 52));
+    assert_eq!((counts, runs.count(), runs.len()), ([1; 3], 3, 52));
     // The other branch leaves, and what is left is one again.
     assert_eq!(runs.cut(&chat, 0, 20, |_| ()), 20);
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
-    assert_eq!((count(&runs), runs.by_age()), (1, branch));
+    assert_eq!((runs.count(), runs.by_age()), (1, branch));
 }
 
 #[test]
