@@ -92,7 +92,7 @@ impl PrefixIndex {
         }
         let credit = runs.next_credit();
         let known = self.touch(lane, &mut runs, NIL, chain, Mark { told: generation, credit }, &mut 0);
-        self.trim(lane, &mut runs, capacity);
+        self.trim(lane, &mut runs, capacity, chain.len());
         tell(chain, known, credit);
         credit
     }
@@ -162,9 +162,11 @@ impl PrefixIndex {
         runs.touch(above, chain, mark, renewals, |hash| self.table.insert(hash, lane.slot()))
     }
 
-    /// Lets the oldest go until no more than `capacity` are left.
-    fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize) {
-        runs.evict(runs.len().saturating_sub(capacity), |hash| self.table.remove(hash, lane.slot()));
+    /// Lets the oldest go for the `added` blocks that came, so that no more than `capacity` are left; a few more where that
+    /// has become smaller, so that nobody waits for all of them.
+    fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize, added: usize) {
+        let more = runs.len().saturating_sub(capacity);
+        runs.evict(more.min(added + FORGOTTEN_AT_ONCE), |hash| self.table.remove(hash, lane.slot()));
     }
 }
 

@@ -48,7 +48,7 @@ impl PrefixIndex {
         };
         let hashes = &hashes[..hashes.len().min(capacity.saturating_sub(before))];
         self.touch(lane, &mut runs, above, hashes, Mark { told: generation, credit }, &mut budget.renewals);
-        self.trim(lane, &mut runs, capacity);
+        self.trim(lane, &mut runs, capacity, hashes.len());
         true
     }
 

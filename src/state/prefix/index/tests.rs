@@ -52,6 +52,26 @@ fn a_hit_makes_the_whole_chain_young() {
 }
 
 #[test]
+fn a_cache_that_is_smaller_than_it_was_is_followed_a_few_blocks_at_a_time() {
+    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+    for root in 0..10 {
+        index.record(&lane, &chain(root, 0, 0, 1_000), 20_000);
+    }
+    let held = [10, 10, 0].map(|len| {
+        index.record(&lane, &chain(20, 10, 0, len), 1_000);
+        lane.len()
+    });
+    assert_eq!(
+        held,
+        [10_000 - FORGOTTEN_AT_ONCE, 10_000 - 2 * FORGOTTEN_AT_ONCE - 10, 10_000 - 3 * FORGOTTEN_AT_ONCE - 10]
+    );
+    for _ in 0..100 {
+        index.record(&lane, &chain(20, 10, 0, 10), 1_000);
+    }
+    assert_eq!(lane.len(), 1_000);
+}
+
+#[test]
 fn a_closed_lane_takes_nothing_any_more() {
     let index = PrefixIndex::default();
     let lane = Lane::new(0);
