@@ -99,14 +99,14 @@ impl PrefixIndex {
 
     /// Takes back what `lane` was credited with of `chain` from its block `known` on by this `credit`: the request failed
     /// there, or went elsewhere. The chain's last block goes first, and the first one that anything follows, or that
-    /// another credit has touched since, ends it: that is somebody else's too, who may have got his answer. The chain
-    /// begins at its head, or anywhere where others tell.
+    /// another credit has touched since, ends it: that is somebody else's too, who may have got his answer. Nothing is of
+    /// credit 0. The chain begins at its head, or anywhere where others tell.
     ///
     /// A few blocks at a time, so that nobody waits for all of them. `tell` gets those few, and runs as in
     /// [`record_and_tell`](Self::record_and_tell).
     pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, credit: u32, mut tell: impl FnMut(&[u64])) {
         let mut chain = chain;
-        while chain.len() > known {
+        while chain.len() > known && credit != 0 {
             let mut runs = lane.runs.lock();
             // Others may have evicted its end. What is held of a chain is held from its head on.
             let held = known + chain[known..].partition_point(|hash| self.table.holds(*hash, lane.slot()));

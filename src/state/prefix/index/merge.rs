@@ -182,6 +182,8 @@ mod tests {
         let (index, lane) = (PrefixIndex::default(), Lane::new(0));
         let chain: Vec<u64> = (1..=20).collect();
         let credited = |credit, known| assert!(merge(&index, &lane, Tail { credit, ..tail(&chain, known) }, 100, 1));
+        credited(0, 0);
+        index.retract(&lane, &chain, 0, 0, |_| panic!("nobody said whose it is"));
         credited(1, 0);
         credited(2, 20);
         index.retract(&lane, &chain, 0, 1, |_| panic!("another has it too"));
