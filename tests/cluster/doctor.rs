@@ -43,7 +43,10 @@ async fn an_installation_that_is_right_passes_every_check() {
     assert!(diagnosis.with("warning").is_empty(), "{diagnosis:#?}");
     // Other tests may install the Gateway API at the same API server.
     let skipped = diagnosis.with("skipped");
-    assert!(skipped.iter().all(|name| ["gateway-api", "certificate"].contains(&name.as_str())), "{skipped:?}");
+    assert!(
+        skipped.iter().all(|name| ["gateway-api", "shared-state", "certificate"].contains(&name.as_str())),
+        "{skipped:?}"
+    );
     let user = format!("system:serviceaccount:{namespace}:homing");
     diagnosis.finding("api-server", &format!(", asked as {user}"));
     assert_eq!(diagnosis.of("permissions"), [format!("ok: {user} has the 8 rights that Homing uses in {namespace}")]);

@@ -51,7 +51,7 @@ async fn all_is_well_with_engines_and_a_picker_and_what_needs_a_cluster_is_skipp
     let picker = homing.port("grpc").to_string();
     let diagnosis = files.doctor(&["--picker", &picker, "--config-file", &config]).await;
     assert_eq!(diagnosis.code, Some(0), "{diagnosis:#?}");
-    assert_eq!(diagnosis.with("skipped"), [&CLUSTER_ONLY[..], &["certificate"]].concat());
+    assert_eq!(diagnosis.with("skipped"), [&CLUSTER_ONLY[..], &["shared-state", "certificate"]].concat());
     assert_eq!(diagnosis.of("ports"), ["ok: connections are accepted by 2 of 2 endpoints"]);
     assert_eq!(diagnosis.of("metrics"), ["ok: the pages of 2 of 2 endpoints are understood: 2 vllm"]);
     diagnosis.finding("tls", "for localhost");
@@ -136,7 +136,7 @@ async fn the_table_is_for_people_and_a_wrong_command_line_is_a_code_of_its_own()
     let (code, table) = told(&["--endpoints-file", endpoints], &[]).await;
     assert_eq!(code, Some(0), "{table}");
     assert!(table.contains("\nok       ports          connections are accepted by 1 of 1 endpoint"), "{table}");
-    assert!(table.ends_with("\n0 failures, 0 warnings, 4 ok, 9 skipped\n"), "{table}");
+    assert!(table.ends_with("\n0 failures, 0 warnings, 4 ok, 10 skipped\n"), "{table}");
 
     for (flags, named) in [
         (&[][..], "--pool-name"),

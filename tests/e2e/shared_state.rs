@@ -9,6 +9,8 @@ mod site;
 
 use http::StatusCode;
 
+use crate::support::homing::binary;
+use crate::support::process::run;
 use crate::support::prompts::prompt;
 use crate::support::{Answer, Gate, Protocol, Valkey, chat, eventually};
 
@@ -69,4 +71,10 @@ async fn a_replica_says_whom_it_hears_how_old_that_is_and_what_it_costs() {
     assert_eq!(ages.count(), 2, "{page}");
     let ready = String::from_utf8(homing.page("metrics", "/readyz").await.ok().body.to_vec()).expect("text");
     assert!(ready.contains("shared state: connected, 2 others heard"), "{ready}");
+    let admin = homing.port("admin").to_string();
+    let (status, said) = run(&binary(), &["explain", "--replicas", "--admin", &admin]);
+    assert!(status.success() && said.starts_with("shared state: connected") && said.lines().count() == 3, "{said}");
+    let (_, said) = run(&binary(), &["explain", "--replicas", "--output", "json", "--admin", &admin]);
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&said["isShared"], said["replicas"].as_array().map(Vec::len)), (&true.into(), Some(2)));
 }

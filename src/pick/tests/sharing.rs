@@ -3,7 +3,8 @@
 use super::*;
 use crate::proto::sync::{Blocks, Update};
 use crate::state::{Heard, Outbox, SILENCE, decode, encode};
-use proptest::prelude::*;
+
+mod properties;
 
 /// One picker of several, with its own pool and its own part in the exchange.
 struct Peer {
@@ -262,70 +263,4 @@ fn an_endpoint_that_the_other_does_not_have_is_ignored() {
     peers[1].world.writer.replace(vec![endpoint("r1"), endpoint("r2")]);
     let _ = peers[1].tell();
     assert_eq!(peers[1].world.load("r1").1, 1, "load is known as soon as the endpoint is");
-}
-
-/// What is done with the requests of a test: those that are open, with who picked them.
-#[derive(Default)]
-struct Open {
-    one: Vec<Picked>,
-    several: Vec<Picked>,
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn pickers_that_tell_at_once_pick_as_one_that_gets_everything(
-        steps in prop::collection::vec((0usize..3, 0u8..8, 0u8..6, 1usize..12, any::<prop::sample::Index>()), 1..40),
-    ) {
-        let now = Now::read();
-        let names = ["r1", "r2", "r3", "r4"];
-        let mut one = world(&names);
-        one.now = now;
-        let mut peers = [1, 2, 3].map(|number| peer(number, &names, now));
-        let mut open = Open::default();
-        for (at, (who, action, talk, turns, which)) in (0u32..).zip(steps) {
-            let now = Now { instant: now.instant + Duration::from_millis(10) * at, wall: now.wall + Duration::from_millis(10) * at };
-            one.now = now;
-            peers.iter_mut().for_each(|peer| peer.world.now = now);
-            let id = format!("s{talk}");
-            let text = format!("talk {talk} ").repeat(100 * turns).into_bytes();
-            let session = (talk % 2 == 0).then_some(id.as_str());
-            let place = if open.one.is_empty() { 0 } else { which.index(open.one.len()) };
-            match action {
-                0 if !open.one.is_empty() => {
-                    // Refused: failures are each picker's own.
-                    let head = Head { status: 400, is_event_stream: false, ..ok() };
-                    for picked in [&mut open.one[place], &mut open.several[place]] {
-                        picked.answered(head, now);
-                    }
-                    drop((open.one.remove(place), open.several.remove(place)));
-                }
-                1 if !open.one.is_empty() => {
-                    for picked in [&mut open.one[place], &mut open.several[place]] {
-                        picked.answered(ok(), now);
-                        picked.first_byte(now);
-                    }
-                }
-                2 if !open.one.is_empty() => {
-                    for mut picked in [open.one.remove(place), open.several.remove(place)] {
-                        picked.answered(ok(), now);
-                        picked.first_byte(now);
-                        picked.completed(Usage { prompt_tokens: None, answer_tokens: 20 }, now);
-                    }
-                }
-                _ => {
-                    open.one.push(one.pick(session, Some(&text)));
-                    open.several.push(peers[who].world.pick(session, Some(&text)));
-                    let [said, told] = [&open.one, &open.several].map(|open| open.last().expect("a pick").decision());
-                    prop_assert_eq!((&said.endpoint, said.reason), (&told.endpoint, told.reason));
-                }
-            }
-            exchange(&mut peers);
-            for peer in &peers {
-                for name in names {
-                    prop_assert_eq!(peer.world.load(name), one.load(name));
-                }
-            }
-        }
-    }
 }

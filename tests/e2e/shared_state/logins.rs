@@ -1,9 +1,11 @@
 //! Passwords, users, TLS, sentinels and clusters.
 
+use crate::support::certificates::{Pair, Secret};
+use crate::support::doctor::told;
 use crate::support::files::replace;
 use crate::support::{Valkey, eventually};
 
-use super::site::Site;
+use super::site::{Site, behind_tls};
 
 #[tokio::test]
 async fn a_wrong_password_is_named_and_the_right_one_taken_as_soon_as_the_file_has_it() {
@@ -74,4 +76,41 @@ async fn sentinels_name_the_primary_and_after_a_failover_the_new_one() {
     let key = "XLEN homing:{site}:news";
     let written = second.ask::<u64>(key).await;
     eventually("the new primary is written", async || (second.ask::<u64>(key).await > written).then_some(())).await;
+}
+
+#[tokio::test]
+async fn over_tls_it_is_trusted_only_with_who_signed_its_certificate() {
+    let valkey = Valkey::start(&[]).await;
+    let (pair, other) = (Pair::until(2090), Pair::until(2090));
+    let port = behind_tls(valkey.address(), &pair).await;
+    let url = format!("rediss://localhost:{port}");
+    let [signed, wrong] = [&pair, &other].map(Secret::mount);
+    let [signed, wrong] = [&signed, &wrong].map(|it| it.path().join("tls.crt").to_str().expect("a path").to_owned());
+    let flags = |ca| vec!["--shared-state", url.as_str(), "--shared-state-ca-file", ca, "--shared-state-warm-up", "1s"];
+    Site::with(2, &[flags(&signed), flags(&signed)]).await.hear_each_other().await;
+    let site = Site::with(2, &[flags(&wrong)]).await;
+    let unreachable = "homing_shared_state_failures_total{reason=\"unreachable\"}";
+    eventually("it is counted", async || (site.homings[0].count(unreachable).await > 0).then_some(())).await;
+    assert_eq!(site.homings[0].metric("homing_shared_state_connected{}").await, Some(0.0));
+}
+
+#[tokio::test]
+async fn the_doctor_says_whether_it_can_be_shared_through_and_what_to_do() {
+    let valkey = Valkey::start(&["--requirepass", "secret"]).await;
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let [file, endpoints] = ["password", "endpoints.yaml"].map(|name| folder.path().join(name));
+    std::fs::write(&endpoints, "endpoints: []\n").expect("the folder takes files");
+    let [path, endpoints] = [&file, &endpoints].map(|path| path.to_str().expect("a path"));
+    let url = valkey.url();
+    let flags = ["--endpoints-file", endpoints, "--state-group", "site", "--shared-state", &url];
+    let flags = [&flags[..], &["--shared-state-password-file", path]].concat();
+    replace(&file, "wrong");
+    let (_, text) = told(&flags, &[]).await;
+    assert!(
+        text.contains("failure  shared-state") && text.contains("fix: correct the user in --shared-state"),
+        "{text}"
+    );
+    replace(&file, "secret");
+    let (_, text) = told(&flags, &[]).await;
+    assert!(text.contains("ok       shared-state") && text.contains("may be read and written, 0 entries"), "{text}");
 }

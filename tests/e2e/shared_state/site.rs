@@ -1,7 +1,13 @@
 //! Several replicas of one picker, each behind an Envoy of its own, over the same engines.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use futures_util::StreamExt;
+use rustls::pki_types::pem::PemObject;
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::certificates::Pair;
 use crate::support::envoy::{Envoy, Options};
 use crate::support::files::Entry;
 use crate::support::forward::forward;
@@ -117,4 +123,24 @@ impl Door {
     pub fn close(&mut self) {
         self.passing.take().into_iter().for_each(|passing| passing.abort());
     }
+}
+
+/// A way to a server that has no TLS, for clients that want it: port of `localhost`, with this certificate.
+pub async fn behind_tls(server: SocketAddr, pair: &Pair) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("a key");
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![pair.der.clone()], key)
+        .expect("a pair");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let connections = tokio_stream::wrappers::TcpListenerStream::new(listener).then(move |connection| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(connection?).await }
+    });
+    tokio::spawn(async move {
+        forward(Box::pin(connections), move || tokio::net::TcpStream::connect(server)).await;
+    });
+    port
 }
