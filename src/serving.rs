@@ -15,6 +15,7 @@
 mod connection;
 mod direct;
 pub mod drain;
+mod gather;
 mod grpc;
 pub mod health;
 pub mod http;

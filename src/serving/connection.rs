@@ -1,6 +1,6 @@
 //! A connection of the data side: plain or TLS, counted while it lives.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use super::gather::Gather;
 use super::load::Hold;
 
 /// What tonic reads and writes.
@@ -22,9 +23,9 @@ pub struct Connection {
 #[derive(Debug)]
 pub enum Transport {
     /// Plaintext HTTP/2, as behind a mesh.
-    Plain(TcpStream),
+    Plain(Gather<TcpStream>),
     /// TLS, its handshake done. Boxed: it is twenty times the size.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<Gather<TlsStream<TcpStream>>>),
 }
 
 // === impl Connection ===
@@ -40,8 +41,8 @@ impl Connected for Connection {
 
     fn connect_info(&self) -> TcpConnectInfo {
         match &self.transport {
-            Transport::Plain(tcp) => tcp.connect_info(),
-            Transport::Tls(tls) => tls.get_ref().0.connect_info(),
+            Transport::Plain(tcp) => tcp.get_ref().connect_info(),
+            Transport::Tls(tls) => tls.get_ref().get_ref().0.connect_info(),
         }
     }
 }
@@ -73,15 +74,6 @@ impl AsyncWrite for Connection {
         delegate!(self, io => io.poll_write(cx, buf))
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        delegate!(self, io => io.poll_write_vectored(cx, bufs))
-    }
-
-    /// Without this, HTTP/2 copies every frame's head and payload together before it writes them.
     fn is_write_vectored(&self) -> bool {
         match &self.transport {
             Transport::Plain(tcp) => tcp.is_write_vectored(),

@@ -21,6 +21,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::connection::{Connection, Transport};
 use super::direct::Answers;
+use super::gather::Gather;
 use super::load::{Hold, Load};
 use super::streams::Counted;
 use super::{grpc, listen, tls};
@@ -200,8 +201,8 @@ async fn open((connection, hold): Handed, tls: Option<TlsAcceptor>) -> Option<Co
         .inspect_err(|error| tracing::warn!(%error, "cannot take over a connection"))
         .ok()?;
     let transport = match tls {
-        None => Transport::Plain(tcp),
-        Some(acceptor) => Transport::Tls(Box::new(tls::handshake(&acceptor, tcp).await?)),
+        None => Transport::Plain(Gather::new(tcp)),
+        Some(acceptor) => Transport::Tls(Box::new(Gather::new(tls::handshake(&acceptor, tcp).await?))),
     };
     Some(Connection::new(transport, hold))
 }
