@@ -10,8 +10,11 @@ use tonic::codegen::Service;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
-/// What a runtime serves: anything that answers gRPC calls.
-pub trait Answers: Service<Request<Body>, Response = Response<Body>, Error = Infallible> {}
+/// What a runtime serves: anything that answers gRPC calls and can be had once for each runtime.
+pub trait Answers:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + Unpin> + Clone + Send + 'static
+{
+}
 
 /// Calls of `S` go straight to it. That is nearly all of them, and a router costs each some allocations.
 #[derive(Clone, Debug)]
@@ -20,7 +23,13 @@ pub struct Direct<S> {
     others: Routes,
 }
 
-impl<S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>> Answers for S {}
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + Unpin>
+        + Clone
+        + Send
+        + 'static
+{
+}
 
 impl<S: Answers + NamedService> Direct<S> {
     /// Serves `service`, and `others` by their names.

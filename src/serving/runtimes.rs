@@ -49,11 +49,6 @@ struct Worker {
     ended: oneshot::Receiver<Infallible>,
 }
 
-/// What a runtime can serve: anything that answers gRPC calls and can be had once for each runtime.
-pub trait Service: Answers<Future: Send + Unpin> + Clone + Send + 'static {}
-
-impl<S: Answers<Future: Send + Unpin> + Clone + Send + 'static> Service for S {}
-
 /// A connection on its way to its runtime, already counted there.
 type Handed = (std::net::TcpStream, Hold);
 
@@ -72,7 +67,7 @@ impl Runtimes {
     ///
     /// # Errors
     /// A thread or its reactor cannot be made.
-    pub fn start<S: Service>(count: NonZeroUsize, service: &S, tls: Option<&TlsAcceptor>) -> io::Result<Self> {
+    pub fn start<S: Answers>(count: NonZeroUsize, service: &S, tls: Option<&TlsAcceptor>) -> io::Result<Self> {
         let (phase, reached) = watch::channel(Phase::Serve);
         let workers = (0..count.get())
             .map(|index| Worker::start(index, service.clone(), tls.cloned(), reached.clone()))
@@ -152,7 +147,7 @@ impl Runtimes {
 impl Worker {
     fn start(
         index: usize,
-        service: impl Service,
+        service: impl Answers,
         tls: Option<TlsAcceptor>,
         phase: watch::Receiver<Phase>,
     ) -> io::Result<Self> {
@@ -173,7 +168,7 @@ impl Worker {
 
 /// Serves what is handed over until told to finish and all have ended, or to abort.
 async fn serve(
-    service: Counted<impl Service>,
+    service: Counted<impl Answers>,
     handed: mpsc::UnboundedReceiver<Handed>,
     tls: Option<TlsAcceptor>,
     mut phase: watch::Receiver<Phase>,

@@ -42,7 +42,7 @@ impl<S> Counted<S> {
     }
 }
 
-impl<S: Answers<Future: Unpin>> Service<Request<Body>> for Counted<S> {
+impl<S: Answers> Service<Request<Body>> for Counted<S> {
     type Response = Response<Answer>;
     type Error = Infallible;
     type Future = Call<S::Future>;
