@@ -36,6 +36,7 @@ mod reload;
 mod retries;
 mod saturation;
 mod sessions;
+mod shared_state;
 mod spoofing;
 mod subsets;
 #[allow(dead_code, reason = "what other test binaries need of it")]

@@ -19,6 +19,7 @@ pub mod picker;
 pub mod process;
 pub mod prompts;
 pub mod simulated;
+pub mod valkey;
 pub mod wait;
 pub mod world;
 
@@ -29,5 +30,6 @@ pub use engine::{Answer, Engine};
 pub use files::endpoints_document;
 pub use homing::Homing;
 pub use prompts::{chat, get, post, prompt};
+pub use valkey::Valkey;
 pub use wait::{eventually, within};
 pub use world::World;

@@ -78,11 +78,15 @@ impl Sharing {
         loop {
             let Ok(named) = group.wait_for(Option::is_some).await.map(|group| group.clone()) else { return };
             let Some(name) = named else { continue };
+            let renamed = async {
+                if group.changed().await.is_err() {
+                    // Nobody will name it otherwise.
+                    std::future::pending::<()>().await;
+                }
+            };
             tokio::select! {
                 () = self.exchange(&plan, &name, &mut pool) => {}
-                changed = group.changed() => if changed.is_err() {
-                    return;
-                },
+                () = renamed => {}
             }
         }
     }

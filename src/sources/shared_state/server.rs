@@ -55,7 +55,11 @@ impl Server {
             let say = "several URLs are nodes of a cluster (--shared-state-cluster) or sentinels";
             return Err(format!("{say} (--shared-state-sentinel NAME); one server has one"));
         }
-        Ok(Self { addresses, kind, password_file, ca_file })
+        let server = Self { addresses, kind, password_file, ca_file };
+        if server.ca_file.is_some() && !server.is_tls() {
+            return Err("who signed a certificate matters only where it is rediss://, for TLS".to_owned());
+        }
+        Ok(server)
     }
 
     /// Reads one URL, as in `redis://user@host:6379/0`.
@@ -94,7 +98,11 @@ impl Server {
                 Kind::One => {
                     let address = self.addresses.first().cloned().map(|address| with_password(address, password));
                     let address = address.ok_or(Failure::new(SharingFailure::Other, "no address"))?;
-                    let client = Client::build_with_tls(address, certificates)?;
+                    let client = if is_tls(&address) {
+                        Client::build_with_tls(address, certificates)?
+                    } else {
+                        Client::open(address)?
+                    };
                     Ok(Link::One(client.get_multiplexed_async_connection_with_config(&config).await?))
                 }
                 Kind::Cluster => {
@@ -102,9 +110,9 @@ impl Server {
                     let builder = ClusterClient::builder(addresses)
                         .connection_timeout(CONNECT)
                         .response_timeout(patience)
-                        .certs(certificates)
                         // Whoever asks tries again, after a while and with what is new.
                         .retries(1);
+                    let builder = if self.is_tls() { builder.certs(certificates) } else { builder };
                     Ok(Link::Cluster(builder.build()?.get_async_connection().await?))
                 }
                 Kind::Sentinels(name) => {
@@ -115,6 +123,10 @@ impl Server {
         };
         let late = |_| Failure::new(SharingFailure::Timeout, format!("{} does not let us in in time", self.name()));
         tokio::time::timeout(2 * CONNECT, connecting).await.map_err(late)?
+    }
+
+    fn is_tls(&self) -> bool {
+        self.addresses.iter().all(is_tls)
     }
 
     /// Sentinels take the password of the URL, the server behind them that of the file.
@@ -128,7 +140,7 @@ impl Server {
         let mut builder = SentinelClientBuilder::new(addresses, name, SentinelServerType::Master)?;
         let Some(first) = self.addresses.first() else { return builder.build() };
         let settings = first.redis_settings();
-        if matches!(first.addr(), ConnectionAddr::TcpTls { .. }) {
+        if is_tls(first) {
             builder = builder
                 .set_client_to_redis_tls_mode(TlsMode::Secure)
                 .set_client_to_redis_certificates(certificates.clone())
@@ -146,6 +158,10 @@ impl Server {
         }
         builder.set_client_to_redis_db(settings.db()).build()
     }
+}
+
+fn is_tls(address: &ConnectionInfo) -> bool {
+    matches!(address.addr(), ConnectionAddr::TcpTls { .. })
 }
 
 /// The file's password in lieu of the URL's.
@@ -184,5 +200,7 @@ mod tests {
         assert_eq!(server(&["redis://a", "redis://b:1"], Kind::Cluster).as_deref(), Ok("a:6379, b:1"));
         assert!(server(&["redis://a", "redis://b"], Kind::One).is_err_and(|it| it.contains("--shared-state-cluster")));
         assert!(server(&[], Kind::Cluster).is_err());
+        let signed = |url: &str| Server::new(&[url.to_owned()], Kind::One, None, Some("ca.pem".into()));
+        assert!(signed("rediss://a").is_ok() && signed("redis://a").is_err_and(|it| it.contains("rediss://")));
     }
 }
