@@ -50,17 +50,19 @@ async fn the_bundled_valkey_runs_restricted_and_does_for_the_password_what_homin
     let values = ["replicas=0", "sharedState.mode=bundled", "sharedState.existingSecret.name=mine"];
     release.install(&[&values[..], &["sharedState.existingSecret.key=word"]].concat()).await;
     let (well, unknown) = ("+OK", "-NOPERM");
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["PING"], "-NOAUTH"),
         (&["AUTH", "guessed"], "-WRONGPASS"),
         (&["AUTH", password], well),
         (&["PING"], "+PONG"),
         (&["SELECT", "0"], well),
         (&["CLIENT", "SETINFO", "LIB-NAME", "test"], well),
-        (&["TIME"], "*2"),
-        (&["INFO", "server"], "$"),
+        (&["HELLO", "3"], "%"),
         (&["XADD", NEWS, "MINID", "~", "0", "*", "u", "update"], "$"),
-        (&["XREAD", "COUNT", "1", "STREAMS", NEWS, "0"], "*1"),
+        (&["XREAD", "COUNT", "1", "STREAMS", NEWS, "0"], "%1"),
+        (&["XREVRANGE", NEWS, "+", "-", "COUNT", "1"], "*1"),
+        (&["XLEN", NEWS], ":1"),
+        (&["XTRIM", NEWS, "MINID", "~", "0"], ":0"),
         (&["XADD", "other", "*", "u", "update"], unknown),
         (&["SET", NEWS, "text"], unknown),
         (&["CONFIG", "SET", "maxmemory", "0"], unknown),
