@@ -237,7 +237,7 @@ impl Picker {
         let computed = choices.prediction(&candidate, context.hidden_tokens, now.instant).computed;
         let matched = scratch.depths.get(member.id.slot as usize).map_or(0, |depth| *depth as usize);
         let capacity = member.lane.capacity_blocks(&config.prefix_index, self.estimates.bytes_per_token());
-        self.contained(|| self.credit(member, &scratch.chain, capacity, now));
+        let credit = self.contained(|| self.credit(member, &scratch.chain, capacity, now));
         self.count(request, &decision, prompt_tokens, computed, winner.charges.sum());
         self.log.push(Arc::clone(&decision));
         let adapter_is_new = member.load.picked(adapter);
@@ -254,6 +254,7 @@ impl Picker {
                 old_home: session.entry.map(|entry| entry.home),
                 chain: scratch.chain.as_slice().into(),
                 matched,
+                credit: credit.unwrap_or_default(),
                 adapter,
                 adapter_is_new,
                 prompt_bytes: request.prompt.filter(Prompt::is_telling).map(|prompt| prompt.len(0)),

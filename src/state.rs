@@ -41,6 +41,6 @@ pub use ledger::Booking;
 pub use load::LoadCell;
 pub use others::Sent;
 pub use pool::{Member, PoolReader, PoolSnapshot, PoolWriter, pool};
-pub use prefix::{Chain, Lane, PrefixIndex, PrefixScratch, Tail, cut_key, hash_prompt};
+pub use prefix::{Chain, Lane, MergeBudget, PrefixIndex, PrefixScratch, Tail, cut_key, hash_prompt};
 pub use said::LastSaid;
 pub use sessions::{PromptLength, Session, SessionClass, SessionDigest, Sessions};

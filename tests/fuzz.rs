@@ -51,6 +51,7 @@ static UPDATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         parent,
         hashes: hashes.to_vec(),
         retracted: false,
+        credit: 17,
     };
     state::encode(&Update {
         replica: 2,
@@ -61,7 +62,7 @@ static UPDATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
             chain(placement(0), 3, 0, &[11, 12, 13]),
             chain(placement(0), 5, 13, &[14, 15]),
             chain(placement(1), 4, 13, &[14]),
-            Blocks { endpoint: placement(0), hashes: vec![15], retracted: true, ..Blocks::default() },
+            Blocks { endpoint: placement(0), hashes: vec![15], retracted: true, credit: 17, ..Blocks::default() },
         ],
         bindings: vec![Binding {
             key_low: 3,

@@ -61,7 +61,7 @@ impl Full {
 }
 
 /// What making the chains costs is left out.
-fn timed<T>(iterations: u64, mut make: impl FnMut(u64) -> T, mut run: impl FnMut(T)) -> Duration {
+fn timed<T, R>(iterations: u64, mut make: impl FnMut(u64) -> T, mut run: impl FnMut(T) -> R) -> Duration {
     let mut taken = Duration::ZERO;
     for iteration in 0..iterations {
         let made = make(iteration);
@@ -146,7 +146,9 @@ fn leave(criterion: &mut Steps) {
         let index = PrefixIndex::default();
         let full = || {
             let lane = Lane::new(0);
-            (0..(BLOCKS / 24) as u64).for_each(|prompt| index.record(&lane, &chain(prompt, 24), NO_LIMIT));
+            for prompt in 0..(BLOCKS / 24) as u64 {
+                index.record(&lane, &chain(prompt, 24), NO_LIMIT);
+            }
             lane
         };
         bencher.iter_batched(full, |lane| index.forget(&lane, false), BatchSize::PerIteration);

@@ -20,6 +20,7 @@ use anyhow::Context;
 
 use self::checks::picker::PickerAddress;
 use self::examination::Examination;
+use super::shared_state::SharedStateArgs;
 use super::source::SourceArgs;
 
 /// What `--help` says of the outcome.
@@ -40,6 +41,9 @@ pub struct Args {
     /// The file of --config-file of the picker.
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    shared_state: SharedStateArgs,
 
     /// The gRPC port of a running picker, as its gateway reaches it.
     #[arg(long, value_name = "HOST:PORT", value_parser = PickerAddress::parse)]
@@ -88,6 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         source,
         config_map,
         config_file,
+        shared_state,
         picker,
         secure_serving,
         cert_path,
@@ -98,12 +103,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     } = args;
     let namespace = source.namespace();
     let source = source.source();
+    let server = shared_state.server(source.is_pool())?;
+    let shared_state = server.map(|server| (server, shared_state.group().map(str::to_owned)));
     let examination = Examination {
         source,
         namespace,
         user,
         config_map,
         config_file,
+        shared_state,
         picker,
         secure_serving,
         cert_path,

@@ -1,6 +1,7 @@
 //! `homing explain`: decisions of a running picker, for people and for scripts.
 
 mod client;
+mod replicas;
 mod table;
 
 use std::io::{self, Write};
@@ -28,6 +29,10 @@ pub struct Args {
     /// Goes on with each new decision, until Ctrl-C or the picker's end.
     #[arg(long, short)]
     follow: bool,
+
+    /// Prints the other replicas, as far as they share their state with this one, in lieu of decisions.
+    #[arg(long, conflicts_with_all = ["follow", "limit", "endpoint", "reason", "request_id"])]
+    replicas: bool,
 
     /// How decisions are printed.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
@@ -61,7 +66,15 @@ enum Output {
 /// No picker answers there, or it has gone while it was followed.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(print(args, &mut io::stdout().lock())) {
+    let mut out = io::stdout().lock();
+    let printed = runtime.block_on(async {
+        if args.replicas {
+            replicas::print(&args.admin, args.output, &mut out).await
+        } else {
+            print(args, &mut out).await
+        }
+    });
+    match printed {
         // Whoever read it has read enough, as `head` does.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         printed => printed.map(|()| ExitCode::SUCCESS),
@@ -79,7 +92,7 @@ pub(super) async fn fetch(admin: &str, limit: u32) -> anyhow::Result<Vec<Decisio
 }
 
 async fn print(args: Args, out: &mut impl Write) -> anyhow::Result<()> {
-    let Args { admin, limit, follow, output, endpoint, reason, request_id } = args;
+    let Args { admin, limit, follow, output, endpoint, reason, request_id, replicas: _ } = args;
     ensure!(limit > 0 || follow, "no decision asked for: -n 0 is for --follow, which then shows new ones only");
     let filtered = endpoint.is_some() || reason.is_some() || request_id.is_some();
     let request = DecisionsRequest {

@@ -37,6 +37,8 @@ pub(super) struct Facts {
     /// The prompt's blocks, of which the endpoint already held the first `matched`.
     pub chain: Box<[u64]>,
     pub matched: usize,
+    /// The number under which the endpoint was credited with the chain.
+    pub credit: u32,
     /// The LoRA adapter that the request names, and whether it is the first to bring it where it is booked.
     pub adapter: Option<Adapter>,
     pub adapter_is_new: bool,
@@ -228,7 +230,7 @@ impl Picked {
     fn take_back(&mut self, pool: &PoolSnapshot) {
         let adapter = self.facts.adapter.filter(|_| std::mem::take(&mut self.facts.adapter_is_new));
         let Some(member) = pool.get(self.booking.endpoint()) else { return };
-        self.picker.retract(member, &self.facts.chain, self.facts.matched);
+        self.picker.retract(member, &self.facts.chain, self.facts.matched, self.facts.credit);
         adapter.into_iter().for_each(|adapter| member.load.adapters().remove(adapter));
     }
 

@@ -118,21 +118,22 @@ impl Picker {
         Keys { digest: self.digest.load().key_name(), cut: cut_key(cut.block_bytes, cut.media_bytes()) }
     }
 
-    /// Credits `chain` to an endpoint.
-    pub(super) fn credit(&self, member: &Member, chain: &[u64], capacity: usize, now: Now) {
+    /// Credits `chain` to an endpoint; returns the number of the credit.
+    pub(super) fn credit(&self, member: &Member, chain: &[u64], capacity: usize, now: Now) -> u32 {
         match &self.outbox {
             None => self.index.record(&member.lane, chain, capacity),
             Some(outbox) => {
-                let tell = |chain: &[u64], known| outbox.credited(member.placement, chain, known, now.instant);
-                self.index.record_and_tell(&member.lane, chain, capacity, outbox.generation(), tell);
+                let tell =
+                    |chain: &[u64], known, credit| outbox.credited(member.placement, chain, known, credit, now.instant);
+                self.index.record_and_tell(&member.lane, chain, capacity, outbox.generation(), tell)
             }
         }
     }
 
-    /// Takes `chain` from its block `known` on back from an endpoint.
-    pub(super) fn retract(&self, member: &Member, chain: &[u64], known: usize) {
-        self.index.retract(&member.lane, chain, known, |few| {
-            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, few));
+    /// Takes what this `credit` gave an endpoint of `chain`, from its block `known` on, back from it.
+    pub(super) fn retract(&self, member: &Member, chain: &[u64], known: usize, credit: u32) {
+        self.index.retract(&member.lane, chain, known, credit, |few| {
+            self.outbox.iter().for_each(|outbox| outbox.retracted(member.placement, few, credit));
         });
     }
 

@@ -7,7 +7,6 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::model::EngineKind;
-use crate::state::PrefixIndex;
 
 use super::Picker;
 
@@ -93,8 +92,7 @@ impl Picker {
         metrics.endpoints.set(count(views.len()));
         metrics.eligible_endpoints.set(count(views.iter().filter(|view| view.ready && view.weight > 0.0).count()));
         metrics.session_entries.set(count(self.sessions.len()));
-        let blocks = views.iter().map(|view| view.indexed_blocks).sum();
-        metrics.index_bytes.set(count(PrefixIndex::bytes(blocks)));
+        metrics.index_bytes.set(count(self.pool.load().members().iter().map(|member| member.lane.bytes()).sum()));
         metrics.bytes_per_token.set(self.estimates.bytes_per_token());
         let gauges = [&metrics.waiting_tokens, &metrics.in_flight, &metrics.blocks, &metrics.failure_share];
         for gauges in gauges.into_iter().chain([&metrics.scrape_age, &metrics.kv_usage]) {

@@ -77,12 +77,13 @@ fn winner(context: &PickContext<'_>, block_cost: f64, shuns_outdated: bool, scor
     let mut best: Option<(bool, f64, &Scored)> = None;
     for scored in equals {
         let kin = candidate(scored).is_parents_home;
-        let to_beat = match best {
-            Some((best_kin, ..)) if best_kin && !kin => continue,
-            Some((best_kin, score, _)) if best_kin == kin => score,
-            _ => 0.0,
+        let draw = draw(context, candidate(scored));
+        let score = match best {
+            Some((best_kin, ..)) if best_kin && !kin => None,
+            Some((best_kin, to_beat, _)) if best_kin == kin => draw.score_above(to_beat),
+            // The first stands whatever it drew: a weight may be so small that its score is 0.
+            _ => Some(draw.score()),
         };
-        let score = draw(context, candidate(scored)).score_above(to_beat);
         best = score.map(|score| (kin, score, scored)).or(best);
     }
     best.map(|(_, _, winner)| *winner)

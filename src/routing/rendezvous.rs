@@ -21,7 +21,7 @@ impl Draw {
         Self { uniform: ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64, weight }
     }
 
-    /// Its score; higher wins. Finite and positive for a positive weight.
+    /// Its score; higher wins. Not negative for a positive weight, and 0 for one that is next to nothing.
     pub fn score(self) -> f64 {
         self.weight / -self.uniform.ln()
     }

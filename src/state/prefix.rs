@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Holding a block implies holding its ancestors: a chain is touched from its tail to its head, so that tails age before
-//! heads, and what is taken back takes all behind it along. So a lookup needs few blocks, not all.
+//! heads, and what something follows is not taken back. So a lookup needs few blocks, not all.
 
 mod chain;
 mod index;
@@ -15,5 +15,5 @@ mod lane;
 mod table;
 
 pub use chain::{Chain, cut_key, hash_prompt};
-pub use index::{PrefixIndex, Scratch as PrefixScratch, Tail};
+pub use index::{Budget as MergeBudget, PrefixIndex, Scratch as PrefixScratch, Tail};
 pub use lane::Lane;

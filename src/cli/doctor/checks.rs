@@ -13,6 +13,7 @@ pub mod picker;
 pub mod pods;
 pub mod pool;
 pub mod ports;
+pub mod shared_state;
 pub mod tls;
 
 use std::time::Duration;

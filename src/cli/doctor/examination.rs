@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 use super::checks::ports::From;
 use super::checks::{
     api_server, certificate, clock, configuration, definitions, endpoints_file, health, metrics, permissions,
-    picker::PickerAddress, pods, pool, ports, tls,
+    picker::PickerAddress, pods, pool, ports, shared_state, tls,
 };
 use super::finding::Finding;
 use crate::cli::source::Source;
 use crate::config::PickerConfig;
 use crate::model::Endpoint;
 use crate::sources::kubernetes::{Cluster, Members};
+use crate::sources::shared_state::Server;
 
 /// Checks that need an API server which answers.
 const AT_THE_API_SERVER: [&str; 4] = ["clock", "permissions", "definitions", "gateway-api"];
@@ -33,6 +34,8 @@ pub struct Examination {
     pub picker: Option<PickerAddress>,
     /// Whether that speaks TLS.
     pub secure_serving: bool,
+    /// What replicas share, if they do, and the name of their group.
+    pub shared_state: Option<(Server, Option<String>)>,
     /// The folder of a certificate.
     pub cert_path: Option<PathBuf>,
     /// How long each check may take.
@@ -49,6 +52,13 @@ impl Examination {
         let config = self.configuration(cluster.as_ref(), &mut findings).await;
         let endpoints = self.endpoints(cluster.as_ref(), &mut findings).await;
         self.engines(&endpoints, &config, &mut findings).await;
+        findings.push(match &self.shared_state {
+            Some((server, group)) => shared_state::check(server, group.as_deref(), self.limit).await,
+            None => Finding::skipped(
+                shared_state::NAME,
+                "no --shared-state is given: each replica goes by its own requests",
+            ),
+        });
         self.picker(&mut findings).await;
         findings
     }

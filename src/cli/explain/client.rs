@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use http::uri::Authority;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
 use crate::proto::inspect::inspect_client::InspectClient;
-use crate::proto::inspect::{DecisionsRequest, DecisionsResponse};
+use crate::proto::inspect::{DecisionsRequest, DecisionsResponse, ReplicasRequest, ReplicasResponse};
 
 /// A picker that can be reached answers at once or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,6 +34,23 @@ pub struct Decisions {
 /// Nobody listens there, or somebody else does.
 pub async fn ask(admin: &str, request: DecisionsRequest) -> anyhow::Result<Decisions> {
     let follow = request.follow;
+    let mut client = connect(admin).await?;
+    let answers = in_time(client.decisions(request)).await?;
+    let answers = answers.map_err(|status| not_understood(admin, &status))?.into_inner();
+    Ok(Decisions { admin: admin.to_owned(), follow, heard: false, answers })
+}
+
+/// Asks the picker with this admin port for the other replicas.
+///
+/// # Errors
+/// Nobody listens there, or somebody else does.
+pub async fn replicas(admin: &str) -> anyhow::Result<ReplicasResponse> {
+    let mut client = connect(admin).await?;
+    let answer = in_time(client.replicas(ReplicasRequest {})).await?;
+    Ok(answer.map_err(|status| not_understood(admin, &status))?.into_inner())
+}
+
+async fn connect(admin: &str) -> anyhow::Result<InspectClient<Channel>> {
     let named = admin.parse().is_ok_and(|admin: Authority| {
         !admin.host().is_empty() && !admin.as_str().contains('@') && admin.port_u16().is_some()
     });
@@ -43,9 +60,7 @@ pub async fn ask(admin: &str, request: DecisionsRequest) -> anyhow::Result<Decis
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT);
     let channel = endpoint.connect().await.map_err(|error| not_reached(admin, error.into()))?;
-    let answers = in_time(InspectClient::new(channel).decisions(request)).await?;
-    let answers = answers.map_err(|status| not_understood(admin, &status))?.into_inner();
-    Ok(Decisions { admin: admin.to_owned(), follow, heard: false, answers })
+    Ok(InspectClient::new(channel))
 }
 
 // === impl Decisions ===

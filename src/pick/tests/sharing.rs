@@ -1,7 +1,8 @@
 //! Pickers that tell each other what they know pick as one.
 
 use super::*;
-use crate::state::{Heard, Outbox, SILENCE};
+use crate::proto::sync::{Blocks, Update};
+use crate::state::{Heard, Outbox, SILENCE, decode, encode};
 use proptest::prelude::*;
 
 /// One picker of several, with its own pool and its own part in the exchange.
@@ -137,6 +138,22 @@ fn a_prefix_that_one_sent_is_found_by_the_other_and_not_after_it_failed() {
 }
 
 #[test]
+fn a_prompt_that_another_request_has_too_stays_when_the_first_one_fails() {
+    let mut peers = pair();
+    let text = vec![b'x'; 8_000];
+    let mut failed = peers[0].world.pick(None, Some(&text));
+    let (home, _) = peers[0].world.turn(None, Some(&text), 0);
+    assert_eq!(home, *failed.decision().endpoint);
+    exchange(&mut peers);
+    failed.answered(Head { status: 400, is_event_stream: false, ..ok() }, peers[0].world.now);
+    drop(failed);
+    exchange(&mut peers);
+    for peer in &peers {
+        assert_eq!(peer.world.turn(None, Some(&text), 0), (home.clone(), Reason::Prefix));
+    }
+}
+
+#[test]
 fn a_session_that_one_bound_is_at_home_with_the_other_until_it_ends() {
     let mut peers = pair();
     let text = vec![b'x'; 2_000];
@@ -210,6 +227,27 @@ fn who_missed_something_asks_and_is_told_whole_chains_again() {
     peers[0].world.turn(None, Some(&longer), 0);
     exchange(&mut peers);
     assert_eq!(peers[1].world.turn(None, Some(&longer), 0), (home, Reason::Prefix));
+}
+
+#[test]
+fn what_one_update_makes_its_reader_look_through_is_bounded_and_the_rest_is_asked_for() {
+    let mut one = peer(1, &["r1"], Now::read());
+    one.world.configure(|config| config.prefix_index.default_cache_tokens = 100_000_000);
+    let endpoint = one.world.picker.pool.load().members()[0].placement;
+    let first = |root: u64| Blocks { endpoint, depth: 500, hashes: (root..root + 500).collect(), ..Blocks::default() };
+    // It leaves the first one in the middle.
+    let second =
+        |root: u64| Blocks { endpoint, depth: 251, parent: root + 249, hashes: vec![root + 999], ..first(root) };
+    let roots = || (1..=120).map(|number| number * 1_000);
+    let updates = [roots().map(first).collect(), roots().map(second).collect()];
+    let heard = [1, 2].map(|sequence| {
+        let blocks = Vec::clone(&updates[sequence as usize - 1]);
+        one.hear(&encode(&Update { replica: 2, epoch: 1, sequence, blocks, ..Update::default() }))
+    });
+    let unplaced = heard.map(|heard| if let Heard::Fresh { unplaced, .. } = heard { unplaced } else { usize::MAX });
+    assert!(unplaced[0] == 0 && (80..90).contains(&unplaced[1]), "{unplaced:?}");
+    let asked = decode(&one.tell().expect("a question")).expect("an update");
+    assert_eq!(asked.unplaced, [2]);
 }
 
 #[test]

@@ -68,6 +68,18 @@ fn a_failing_endpoint_ties_with_nobody_however_short_the_prompt_and_idle_it_is()
 }
 
 #[test]
+fn whoever_is_given_somebody_wins_however_small_the_weights() {
+    for weight in [f64::from_bits(1), f64::MIN_POSITIVE, 1e-300] {
+        let [least, kin] = [candidate(0), Candidate { is_parents_home: true, ..candidate(1) }]
+            .map(|candidate| Candidate { weight, uncached_tokens: 0.0, ..candidate });
+        for tie_key in 0..50 {
+            assert_eq!(pick_from(&PickContext { tie_key, ..context(&[least]) }), 0, "{weight:e}");
+            assert_eq!(pick_from(&PickContext { tie_key, ..context(&[least, kin]) }), 1, "{weight:e}");
+        }
+    }
+}
+
+#[test]
 fn large_weights_everywhere_change_nothing() {
     let near = Candidate { uncached_tokens: 0.0, weight: 100.0, ..candidate(0) };
     let far = Candidate { uncached_tokens: 12_000.0, weight: 100.0, ..candidate(1) };

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 use crate::model::{Now, SessionKey};
 use crate::proto::sync::{Binding, Blocks, Update};
 use crate::state::prefix::Tail;
-use crate::state::{Member, PoolSnapshot, PrefixIndex, PromptLength, Session, Sessions};
+use crate::state::{Member, MergeBudget, PoolSnapshot, PrefixIndex, PromptLength, Session, Sessions};
 
 use super::clock::{Stamp, is_believed};
 use super::outbox::Outbox;
 use super::peers::{Admission, Peer, Peers};
 use super::teller::Keys;
 
-/// Blocks that one update may make young again beside those that it spells out: half a second of 4,000 picks/s with
-/// 60 KB of known prompt each, and some ten milliseconds of work.
-const MAX_RENEWALS: usize = 1 << 18;
+/// What one update may do beside what it spells out, some ten milliseconds of work each: make blocks young again, for half
+/// a second of 4,000 picks/s with 60 KB of known prompt each; and look at blocks, for some 30 tails that branch off from
+/// within chains that were last touched 60,000 blocks ago.
+const BUDGET: MergeBudget = MergeBudget { renewals: 1 << 18, steps: 1 << 21 };
 
 /// What one replica knows of the others; there is one, and one task has it.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub enum Heard {
     Fresh {
         /// Updates before it that never came.
         missed: u64,
-        /// Chains that had no place, because what they follow is not known here.
+        /// Chains that had no place, because what they follow is not known here, or was too dear to find.
         unplaced: usize,
         /// Whether its sessions are under another key than ours, so that none is shared.
         is_other_key: bool,
@@ -102,8 +103,8 @@ impl Inbox {
         // A release that does not say cuts as the first did.
         let is_other_cut = update.cut != 0 && update.cut != tables.keys.cut;
         let blocks = if is_other_cut { &[] } else { &*update.blocks };
-        let mut renewals = MAX_RENEWALS;
-        let unplaced = blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut renewals)).count();
+        let mut budget = BUDGET;
+        let unplaced = blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut budget)).count();
         if unplaced > 0 {
             self.peers.note_unplaced(update.replica);
         }
@@ -142,14 +143,15 @@ impl Inbox {
 
 impl Tables<'_> {
     /// Returns whether it had a place. An endpoint that is gone or has restarted has another name now: nobody asks.
-    fn take_blocks(&self, blocks: &Blocks, renewals: &mut usize) -> bool {
+    fn take_blocks(&self, blocks: &Blocks, budget: &mut MergeBudget) -> bool {
         let Some(member) = self.pool.placed(blocks.endpoint) else { return true };
         if blocks.retracted {
-            self.index.retract(&member.lane, &blocks.hashes, 0, |_| ());
+            self.index.retract(&member.lane, &blocks.hashes, 0, blocks.credit, |_| ());
             return true;
         }
-        let tail = Tail { depth: blocks.depth as usize, parent: blocks.parent, hashes: &blocks.hashes };
-        self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation(), renewals)
+        let Blocks { depth, parent, ref hashes, credit, .. } = *blocks;
+        let tail = Tail { depth: depth as usize, parent, hashes, credit };
+        self.index.merge(&member.lane, tail, (self.capacity)(member), self.outbox.generation(), budget)
     }
 
     fn take_binding(&self, binding: &Binding, now: Now) {

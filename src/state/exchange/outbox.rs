@@ -100,23 +100,23 @@ impl Outbox {
         self.dropped.load(Relaxed)
     }
 
-    /// `chain` was credited to the endpoint of this placement at `now`; others were told of its first `known` blocks
-    /// before.
-    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize, now: Instant) {
+    /// `chain` was credited to the endpoint of this placement at `now`, by the credit of this number; others were told of
+    /// its first `known` blocks before.
+    pub fn credited(&self, endpoint: u64, chain: &[u64], known: usize, credit: u32, now: Instant) {
         if chain.is_empty() {
             return;
         }
         let parent = if known > 0 { chain[known - 1] } else { 0 };
         let depth = u32::try_from(chain.len()).unwrap_or(u32::MAX);
-        let blocks = Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false };
+        let blocks = Blocks { endpoint, depth, parent, hashes: chain[known..].to_vec(), retracted: false, credit };
         self.push_blocks(blocks, Some(now));
     }
 
-    /// `blocks` were taken back from the endpoint of this placement.
-    pub fn retracted(&self, endpoint: u64, blocks: &[u64]) {
+    /// `blocks` of this credit were taken back from the endpoint of this placement.
+    pub fn retracted(&self, endpoint: u64, blocks: &[u64], credit: u32) {
         if !blocks.is_empty() {
-            let blocks = Blocks { endpoint, hashes: blocks.to_vec(), retracted: true, ..Blocks::default() };
-            self.push_blocks(blocks, None);
+            let hashes = blocks.to_vec();
+            self.push_blocks(Blocks { endpoint, hashes, retracted: true, credit, ..Blocks::default() }, None);
         }
     }
 
@@ -205,15 +205,15 @@ fn binding(key: SessionKey, stamp: Stamp) -> Binding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Lane, PrefixIndex, Tail};
+    use crate::state::{Lane, MergeBudget, PrefixIndex, Tail};
 
     #[test]
     fn only_the_end_that_nobody_was_told_of_is_spelt_out() {
         let outbox = Outbox::new(1);
         for known in [0, 2, 3] {
-            outbox.credited(9, &[1, 2, 3], known, Instant::now());
+            outbox.credited(9, &[1, 2, 3], known, 7, Instant::now());
         }
-        outbox.credited(9, &[], 0, Instant::now());
+        outbox.credited(9, &[], 0, 7, Instant::now());
         let said: Vec<_> = outbox.take().blocks.into_iter().map(|it| (it.depth, it.parent, it.hashes)).collect();
         assert_eq!(said, [(3, 0, vec![1, 2, 3]), (3, 2, vec![3]), (3, 3, vec![])]);
         assert!(outbox.take().blocks.is_empty(), "told once");
@@ -226,7 +226,7 @@ mod tests {
         let [(here, mine), (there, theirs)] = [(); 2].map(|()| (PrefixIndex::default(), Lane::new(0)));
         let grow = || {
             for len in 1..=chain.len() {
-                let tell = |chain: &[u64], known| outbox.credited(9, chain, known, Instant::now());
+                let tell = |chain: &[u64], known, credit| outbox.credited(9, chain, known, credit, Instant::now());
                 here.record_and_tell(&mine, &chain[..len], 250, outbox.generation(), tell);
             }
         };
@@ -235,8 +235,10 @@ mod tests {
                 scope.spawn(grow);
             }
         });
-        for Blocks { depth, parent, hashes, .. } in outbox.take().blocks {
-            assert!(there.merge(&theirs, Tail { depth: depth as usize, parent, hashes: &hashes }, 250, 1, &mut 1_000));
+        let mut budget = MergeBudget { renewals: usize::MAX, steps: usize::MAX };
+        for Blocks { depth, parent, hashes, credit, .. } in outbox.take().blocks {
+            let tail = Tail { depth: depth as usize, parent, hashes: &hashes, credit };
+            assert!(there.merge(&theirs, tail, 250, 1, &mut budget));
         }
         assert_eq!(mine.by_age(), theirs.by_age());
     }
@@ -262,15 +264,15 @@ mod tests {
             blocks.iter().map(|it| it.endpoint).chain(bindings.iter().map(|it| it.key_low)).collect()
         };
         let end = |key| outbox.ended(SessionKey(key), Stamp::default());
-        outbox.credited(1, &[1], 0, now);
-        outbox.retracted(2, &[1]);
+        outbox.credited(1, &[1], 0, 7, now);
+        outbox.retracted(2, &[1], 7);
         end(11);
         let Queue { blocks, bindings, .. } = outbox.take();
-        outbox.credited(3, &[1], 0, now);
+        outbox.credited(3, &[1], 0, 7, now);
         end(12);
         outbox.put_back(blocks.into(), bindings.into());
         assert_eq!(keys(&outbox), [1, 2, 3, 11, 12]);
-        outbox.credited(3, &vec![7; MAX_HASHES], 0, now);
+        outbox.credited(3, &vec![7; MAX_HASHES], 0, 7, now);
         outbox.put_back(vec![Blocks { endpoint: 4, hashes: vec![1], ..Blocks::default() }], vec![]);
         assert_eq!((keys(&outbox), outbox.dropped()), (vec![3], 1), "the oldest");
     }
@@ -280,18 +282,18 @@ mod tests {
         let outbox = Outbox::new(1);
         let (chain, now) = (vec![7; MAX_HASHES / 4], Instant::now());
         for endpoint in 1..=4 {
-            outbox.credited(endpoint, &chain, 0, now);
+            outbox.credited(endpoint, &chain, 0, 7, now);
         }
         outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (0, 1));
-        outbox.retracted(5, &[1]);
+        outbox.retracted(5, &[1], 7);
         outbox.tell_again_if_lacking(now);
         assert_eq!((outbox.dropped(), outbox.generation()), (1, 2));
         let left: Vec<_> = outbox.take().blocks.into_iter().map(|it| it.endpoint).collect();
         assert_eq!(left, [2, 3, 4, 5]);
 
         for _ in 0..=MAX_NEWS {
-            outbox.credited(6, &[1], 1, now);
+            outbox.credited(6, &[1], 1, 7, now);
             outbox.ended(SessionKey(1), Stamp::default());
         }
         let queue = outbox.take();

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(told(599, &[]), Some((3, 1, 0, vec![])), "load is told whole again");
         drop(booking);
         assert_eq!(told(650, &[]), Some((4, 0, 0, vec![])));
-        outbox.credited(member.placement, &[1], 0, begin);
+        outbox.credited(member.placement, &[1], 0, 7, begin);
         assert_eq!(told(700, &[]), Some((5, 0, 1, vec![])));
         assert_eq!(told(750, &[4]), Some((6, 0, 0, vec![4])));
     }
@@ -153,7 +153,7 @@ mod tests {
             }
             Some(told)
         };
-        outbox.credited(7, &[1], 0, begin);
+        outbox.credited(7, &[1], 0, 7, begin);
         assert_eq!(tell(20, true), Some((1, 1, 20_000)));
         assert_eq!(tell(30, true), Some((2, 1, 0)));
         assert_eq!(tell(40, false), Some((3, 1, 0)));

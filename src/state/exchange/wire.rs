@@ -109,9 +109,9 @@ mod tests {
     }
 
     prop_compose! {
-        fn chains()(endpoint: u64, above in 0u32..1000, parent: u64, retracted: bool,
+        fn chains()(endpoint: u64, above in 0u32..1000, parent: u64, retracted: bool, credit: u32,
                     hashes in prop::collection::vec(any::<u64>(), 0..40)) -> Blocks {
-            Blocks { endpoint, depth: above + hashes.len() as u32, parent, hashes, retracted }
+            Blocks { endpoint, depth: above + hashes.len() as u32, parent, hashes, retracted, credit }
         }
     }
 
@@ -167,8 +167,18 @@ mod tests {
             wide(0x09, 7),
             vec![0x10, 5, 0x18, 0xac, 0x02],
             part(0x22, &[&wide(0x09, 21), &[0x10, 22, 0x18, 23, 0x20, 24]]),
-            part(0x2a, &[&wide(0x09, 31), &[0x10, 32], &wide(0x19, 33), &[0x22, 8], &34u64.to_le_bytes()]),
-            part(0x2a, &[&wide(0x09, 35), &[0x22, 8], &36u64.to_le_bytes(), &[0x28, 1]]),
+            part(
+                0x2a,
+                &[
+                    &wide(0x09, 31),
+                    &[0x10, 32],
+                    &wide(0x19, 33),
+                    &[0x22, 8],
+                    &34u64.to_le_bytes(),
+                    &[0x35, 37, 0, 0, 0],
+                ],
+            ),
+            part(0x2a, &[&wide(0x09, 35), &[0x22, 8], &36u64.to_le_bytes(), &[0x28, 1, 0x35, 38, 0, 0, 0]]),
             part(
                 0x32,
                 &[
@@ -195,8 +205,8 @@ mod tests {
             sequence: 300,
             loads: vec![Load { endpoint: 21, waiting_tokens: 22, waiting_requests: 23, in_flight: 24 }],
             blocks: vec![
-                Blocks { endpoint: 31, depth: 32, parent: 33, hashes: vec![34], retracted: false },
-                Blocks { endpoint: 35, depth: 0, parent: 0, hashes: vec![36], retracted: true },
+                Blocks { endpoint: 31, depth: 32, parent: 33, hashes: vec![34], retracted: false, credit: 37 },
+                Blocks { endpoint: 35, depth: 0, parent: 0, hashes: vec![36], retracted: true, credit: 38 },
             ],
             bindings: vec![
                 Binding {
@@ -240,6 +250,7 @@ mod tests {
             parent: u64::MAX,
             hashes: vec![1; 8],
             retracted: true,
+            credit: u32::MAX,
         };
         let binding = Binding {
             key_high: u64::MAX,

@@ -4,15 +4,11 @@ mod merge;
 
 use parking_lot::MutexGuard;
 
-pub use merge::Tail;
+pub use merge::{Budget, Tail};
 
-use super::lane::{Lane, NIL, Runs};
+use super::lane::{Lane, Mark, NIL, Runs};
 use super::table::Table;
 use super::table::slots::{slots, words_for};
-
-/// Bytes of one (block, endpoint) pair where nothing is shared: 17 of the table, 8 of the hash in the lane, and the run's
-/// own (tests/memory.rs measures them). An estimate for the gauge, not an accounting.
-const BYTES_PER_BLOCK: usize = 28;
 
 /// Blocks that are forgotten in one go, some ten microseconds.
 const FORGOTTEN_AT_ONCE: usize = 256;
@@ -71,55 +67,60 @@ impl PrefixIndex {
         settle(holding, held, depths);
     }
 
-    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks; a tail is always older than its head.
-    pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) {
-        self.record_and_tell(lane, chain, capacity, 0, |_, _| ());
+    /// Credits `chain` to `lane`, the newest of up to `capacity` blocks; a tail is always older than its head. Returns
+    /// the number of this credit, by which it can be [taken back](Self::retract).
+    pub fn record(&self, lane: &Lane, chain: &[u64], capacity: usize) -> u32 {
+        self.record_and_tell(lane, chain, capacity, 0, |_, _, _| ())
     }
 
     /// Credits `chain` as [`record`](Self::record) does, where others are told of it.
     ///
-    /// `tell` gets what was credited, and how many of its blocks others were told of before in this `generation`. It
-    /// runs while the lane is locked, so that the news of one lane leave in their order.
+    /// `tell` gets what was credited, how many of its blocks others were told of before in this `generation`, and the
+    /// number of the credit. It runs while the lane is locked, so that the news of one lane leave in their order.
     pub fn record_and_tell(
         &self,
         lane: &Lane,
         chain: &[u64],
         capacity: usize,
         generation: u32,
-        tell: impl FnOnce(&[u64], usize),
-    ) {
+        tell: impl FnOnce(&[u64], usize, u32),
+    ) -> u32 {
         let chain = &chain[..chain.len().min(capacity)];
         let mut runs = lane.runs.lock();
         if runs.is_closed() {
-            return;
+            return 0;
         }
-        let known = self.touch(lane, &mut runs, NIL, chain, generation, &mut 0);
-        self.trim(lane, &mut runs, capacity);
-        tell(chain, known);
+        let credit = runs.next_credit();
+        let known = self.touch(lane, &mut runs, NIL, chain, Mark { told: generation, credit }, &mut 0);
+        self.trim(lane, &mut runs, capacity, chain.len());
+        tell(chain, known, credit);
+        credit
     }
 
-    /// Takes `chain` from its block `known` on back from `lane`, and all that was credited behind it: the request failed
-    /// there, or went elsewhere. The chain may begin anywhere, but is found sooner from its head.
+    /// Takes back what `lane` was credited with of `chain` from its block `known` on by this `credit`: the request failed
+    /// there, or went elsewhere. The chain's last block goes first, and the first one that anything follows, or that
+    /// another credit has touched since, ends it: that is somebody else's too, who may have got his answer. Nothing is of
+    /// credit 0. The chain begins at its head, or anywhere where others tell.
     ///
-    /// A few blocks at a time, the tail first, so that nobody waits for all of them. `tell` gets those few of the chain,
-    /// and runs as in [`record_and_tell`](Self::record_and_tell).
-    pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, mut tell: impl FnMut(&[u64])) {
-        let mut end = chain.len();
-        while end > known {
-            let from = known.max(end.saturating_sub(FORGOTTEN_AT_ONCE));
+    /// A few blocks at a time, so that nobody waits for all of them. `tell` gets those few, and runs as in
+    /// [`record_and_tell`](Self::record_and_tell).
+    pub fn retract(&self, lane: &Lane, chain: &[u64], known: usize, credit: u32, mut tell: impl FnMut(&[u64])) {
+        let mut chain = chain;
+        while chain.len() > known && credit != 0 {
             let mut runs = lane.runs.lock();
-            let is_held = self.table.holds(chain[from], lane.slot());
-            let is_done = match is_held.then(|| runs.find(chain, from)).flatten() {
-                Some((run, place)) => {
-                    runs.cut(run, place, FORGOTTEN_AT_ONCE, |hash| self.table.remove(hash, lane.slot()))
-                }
-                None => true,
-            };
-            if is_done {
-                tell(&chain[from..end]);
-                end = from;
+            // Others may have evicted its end. What is held of a chain is held from its head on.
+            let held = known + chain[known..].partition_point(|hash| self.table.holds(*hash, lane.slot()));
+            let few = FORGOTTEN_AT_ONCE.min(held - known);
+            let taken = runs.cut(&chain[..held], credit, few, |hash| self.table.remove(hash, lane.slot()));
+            let (rest, gone) = chain[..held].split_at(held - taken);
+            if taken > 0 {
+                tell(gone);
             }
             MutexGuard::unlock_fair(runs);
+            if taken < FORGOTTEN_AT_ONCE {
+                break;
+            }
+            chain = rest;
         }
     }
 
@@ -131,18 +132,10 @@ impl PrefixIndex {
         while left > 0 {
             let few = left.min(FORGOTTEN_AT_ONCE);
             let mut runs = lane.runs.lock();
-            for _ in 0..few {
-                let Some(hash) = runs.evict() else { return };
-                self.table.remove(hash, lane.slot());
-            }
+            runs.evict(few, |hash| self.table.remove(hash, lane.slot()));
             left -= few;
             MutexGuard::unlock_fair(runs);
         }
-    }
-
-    /// Estimated bytes that `blocks` blocks of all lanes take.
-    pub fn bytes(blocks: usize) -> usize {
-        blocks * BYTES_PER_BLOCK
     }
 
     /// Writes who of `holding` holds `hash` into `probed`; returns whether that is all of them.
@@ -163,18 +156,17 @@ impl PrefixIndex {
         runs: &mut Runs,
         above: u32,
         chain: &[u64],
-        generation: u32,
+        mark: Mark,
         renewals: &mut usize,
     ) -> usize {
-        runs.touch(above, chain, generation, renewals, |hash| self.table.insert(hash, lane.slot()))
+        runs.touch(above, chain, mark, renewals, |hash| self.table.insert(hash, lane.slot()))
     }
 
-    /// Lets the oldest go until no more than `capacity` are left.
-    fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize) {
-        while runs.len() > capacity {
-            let Some(hash) = runs.evict() else { break };
-            self.table.remove(hash, lane.slot());
-        }
+    /// Lets the oldest go for the `added` blocks that came, so that no more than `capacity` are left; a few more where that
+    /// has become smaller, so that nobody waits for all of them.
+    fn trim(&self, lane: &Lane, runs: &mut Runs, capacity: usize, added: usize) {
+        let more = runs.len().saturating_sub(capacity);
+        runs.evict(more.min(added + FORGOTTEN_AT_ONCE), |hash| self.table.remove(hash, lane.slot()));
     }
 }
 

@@ -12,10 +12,18 @@ use parking_lot::Mutex;
 use crate::config::PrefixIndex as PrefixIndexConfig;
 use crate::model::EngineReport;
 
-pub use runs::{NIL, Runs};
+pub use runs::{Mark, NIL, Runs};
 
-/// No lane grows beyond this, whatever an engine says: 2 GiB of prompts, and some 120 MB of index.
+/// No lane grows beyond this, whatever an engine says: 2 GiB of prompts. That is some 120 MB of index where prompts are
+/// long, and up to 470 MB where each has one block of its own.
 const MAX_BLOCKS: usize = 1 << 22;
+
+/// Bytes of one block that no other endpoint has: some 18 of the table and 8 of its hash.
+const BYTES_PER_BLOCK: usize = 26;
+/// Bytes of one run, of which a prompt makes one or a few: the run, and where it begins.
+const BYTES_PER_RUN: usize = 68;
+/// Bytes of where one run ends, which is known where others tell.
+const BYTES_PER_TAIL: usize = 17;
 
 /// The blocks of one endpoint. Written after picks, under its own lock; picks never read it.
 #[derive(Debug)]
@@ -78,6 +86,14 @@ impl Lane {
     /// Blocks held now.
     pub fn len(&self) -> usize {
         self.runs.lock().len()
+    }
+
+    /// Estimated bytes that its blocks take, here and in the index; less where other endpoints hold them too. An estimate
+    /// for the gauge, not an accounting: tests/memory.rs holds it against what is asked of the allocator.
+    pub fn bytes(&self) -> usize {
+        let runs = self.runs.lock();
+        let tails = if runs.keeps_tails() { BYTES_PER_TAIL } else { 0 };
+        runs.len() * BYTES_PER_BLOCK + runs.count() * (BYTES_PER_RUN + tails)
     }
 
     /// Keeps everybody else from its blocks for as long as this is held.

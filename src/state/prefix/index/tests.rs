@@ -52,6 +52,26 @@ fn a_hit_makes_the_whole_chain_young() {
 }
 
 #[test]
+fn a_cache_that_is_smaller_than_it_was_is_followed_a_few_blocks_at_a_time() {
+    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+    for root in 0..10 {
+        index.record(&lane, &chain(root, 0, 0, 1_000), 20_000);
+    }
+    let held = [10, 10, 0].map(|len| {
+        index.record(&lane, &chain(20, 10, 0, len), 1_000);
+        lane.len()
+    });
+    assert_eq!(
+        held,
+        [10_000 - FORGOTTEN_AT_ONCE, 10_000 - 2 * FORGOTTEN_AT_ONCE - 10, 10_000 - 3 * FORGOTTEN_AT_ONCE - 10]
+    );
+    for _ in 0..100 {
+        index.record(&lane, &chain(20, 10, 0, 10), 1_000);
+    }
+    assert_eq!(lane.len(), 1_000);
+}
+
+#[test]
 fn a_closed_lane_takes_nothing_any_more() {
     let index = PrefixIndex::default();
     let lane = Lane::new(0);
@@ -71,21 +91,22 @@ struct Model {
 
 #[derive(Clone, Default)]
 struct Ages {
-    touched: HashMap<u64, u64>,
+    /// When and by which credit.
+    touched: HashMap<u64, (u64, u32)>,
     by_time: BTreeMap<u64, u64>,
     now: u64,
 }
 
 impl Ages {
-    fn touch(&mut self, hash: u64) {
+    fn touch(&mut self, hash: u64, credit: u32) {
         self.remove(hash);
         self.now += 1;
-        self.touched.insert(hash, self.now);
+        self.touched.insert(hash, (self.now, credit));
         self.by_time.insert(self.now, hash);
     }
 
     fn remove(&mut self, hash: u64) {
-        if let Some(time) = self.touched.remove(&hash) {
+        if let Some((time, _)) = self.touched.remove(&hash) {
             self.by_time.remove(&time);
         }
     }
@@ -100,25 +121,27 @@ impl Model {
         Self { lanes: vec![Ages::default(); slots], parents: HashMap::new() }
     }
 
-    fn record(&mut self, slot: usize, chain: &[u64], capacity: usize) {
+    fn record(&mut self, slot: usize, chain: &[u64], capacity: usize, credit: u32) {
         let chain = &chain[..chain.len().min(capacity)];
         self.parents.extend(chain.windows(2).map(|pair| (pair[1], pair[0])));
         let lane = &mut self.lanes[slot];
-        chain.iter().rev().for_each(|hash| lane.touch(*hash));
+        chain.iter().rev().for_each(|hash| lane.touch(*hash, credit));
         while lane.touched.len() > capacity {
             let (_, oldest) = lane.by_time.pop_first().expect("some are left");
             lane.touched.remove(&oldest);
         }
     }
 
-    fn retract(&mut self, slot: usize, chain: &[u64]) {
+    /// From its tail on a block goes if nothing follows it and nobody else has touched it since.
+    fn retract(&mut self, slot: usize, chain: &[u64], credit: u32) {
         let lane = &mut self.lanes[slot];
-        chain.iter().for_each(|hash| lane.remove(*hash));
-        // What follows nothing that is held goes too. What is followed is always younger.
-        for hash in lane.by_age() {
-            if self.parents.get(&hash).is_some_and(|parent| !lane.touched.contains_key(parent)) {
-                lane.remove(hash);
+        let held: Vec<u64> = chain.iter().copied().filter(|hash| lane.touched.contains_key(hash)).collect();
+        for hash in held.into_iter().rev() {
+            let is_followed = lane.touched.keys().any(|other| self.parents.get(other) == Some(&hash));
+            if is_followed || lane.touched[&hash].1 != credit {
+                break;
             }
+            lane.remove(hash);
         }
     }
 
@@ -132,7 +155,7 @@ impl Model {
 fn compare(capacity: usize, blocks: usize, steps: Vec<(usize, u64, u64, usize, usize, u8)>) {
     let index = PrefixIndex::default();
     let lanes: Vec<Lane> = (0..4).map(Lane::new).collect();
-    let mut model = Model::new(4);
+    let (mut model, mut credits) = (Model::new(4), vec![(0, Vec::new(), 0)]);
     for (slot, root, branch, len, part, action) in steps {
         // Chains of one root share the same head, as chained hashes do, and those of odd branches some more.
         let mut chain = chain(root, 12 * blocks, branch, len * blocks);
@@ -140,19 +163,22 @@ fn compare(capacity: usize, blocks: usize, steps: Vec<(usize, u64, u64, usize, u
             let more = chain.iter_mut().enumerate().skip(12 * blocks).take(5 * blocks);
             more.for_each(|(depth, hash)| *hash = (1 << 40) + root * 10_000 + depth as u64);
         }
-        let known = part.min(len) * blocks;
         match action {
             0 => {
                 index.forget(&lanes[slot], false);
                 model.lanes[slot] = Ages::default();
             }
             1 | 2 => {
-                index.retract(&lanes[slot], &chain, known, |_| ());
-                model.retract(slot, &chain[known..]);
+                // One of the last few, from some block on.
+                let (slot, chain, credit) = &credits[credits.len() - 1 - len % credits.len().min(5)];
+                let known = (part * blocks).min(chain.len());
+                index.retract(&lanes[*slot], chain, known, *credit, |_| ());
+                model.retract(*slot, &chain[known..], *credit);
             }
             _ => {
-                index.record(&lanes[slot], &chain, capacity);
-                model.record(slot, &chain, capacity);
+                let credit = index.record(&lanes[slot], &chain, capacity);
+                model.record(slot, &chain, capacity, credit);
+                credits.push((slot, chain.clone(), credit));
             }
         }
         let depths = depths(&index, &chain);
@@ -190,23 +216,84 @@ proptest! {
 fn a_long_chain_is_taken_back_a_few_blocks_at_a_time_and_told_as_it_goes() {
     let (index, lane) = (PrefixIndex::default(), Lane::new(0));
     let chain: Vec<u64> = (1..=600).collect();
-    index.record(&lane, &chain, 1_000);
+    let credit = index.record(&lane, &chain, 1_000);
     let mut told = Vec::new();
-    index.retract(&lane, &chain, 10, |few| told.push(few.to_vec()));
+    index.retract(&lane, &chain, 10, credit, |few| told.push(few.to_vec()));
     assert!(told.iter().all(|few| few.len() <= FORGOTTEN_AT_ONCE));
     told.reverse();
     assert_eq!((told.concat().as_slice(), lane.len()), (&chain[10..], 10));
 }
 
+/// A lane of a picker that tells others, and of one that does not.
+fn both(claim: impl Fn(&PrefixIndex, &Lane, &dyn Fn(&[u64]) -> u32)) {
+    for generation in [0, 1] {
+        let (index, lane) = (PrefixIndex::default(), Lane::new(0));
+        claim(&index, &lane, &|chain| index.record_and_tell(&lane, chain, 1 << 20, generation, |_, _, _| ()));
+        assert!(lane.check());
+    }
+}
+
 #[test]
-fn what_is_taken_back_takes_along_what_was_credited_behind_it() {
-    let (index, lane) = (PrefixIndex::default(), Lane::new(0));
-    let long = chain(1, 20, 0, 700);
-    index.record(&lane, &long[..10], 1_000);
-    index.record(&lane, &long, 1_000);
-    index.record(&lane, &chain(1, 20, 1, 30), 1_000);
-    index.retract(&lane, &long[..10], 4, |_| ());
-    assert_eq!((lane.len(), depths(&index, &long)[0]), (4, 4), "nobody finds what is behind a hole");
+fn what_others_have_built_on_since_is_not_taken_back() {
+    let [first, second, third] = [1, 2, 3].map(|branch| chain(1, 20, branch, 30));
+    both(|index, lane, record| {
+        let shared = record(&first[..20]);
+        let of_first = record(&first);
+        index.retract(lane, &first[..20], 0, shared, |_| panic!("it is followed"));
+        let of_second = record(&second);
+        assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [30, 30]);
+        // Of two branches each takes its own, and no more.
+        index.retract(lane, &first, 0, of_first, |_| ());
+        assert_eq!([&first, &second].map(|chain| depths(index, chain)[0]), [20, 30]);
+        let of_third = record(&third[..25]);
+        index.retract(lane, &second, 5, of_second, |_| ());
+        assert_eq!([&second, &third].map(|chain| depths(index, chain)[0]), [20, 25]);
+        index.retract(lane, &third, 5, of_third, |_| ());
+        assert_eq!((lane.len(), depths(index, &first)[0]), (5, 5));
+    });
+}
+
+#[test]
+fn what_another_was_credited_with_since_is_not_taken_back_though_nothing_follows_it() {
+    let chain = chain(1, 100, 0, 100);
+    both(|index, lane, record| {
+        let failed = record(&chain);
+        let answered = record(&chain[..60]);
+        index.retract(lane, &chain, 0, failed, |_| ());
+        assert_eq!(depths(index, &chain)[0], 60, "of a prompt that is as long as the other's beginning");
+        let again = record(&chain[..60]);
+        index.retract(lane, &chain[..60], 0, answered, |_| panic!("it was the same prompt"));
+        index.retract(lane, &chain[..60], 10, again, |_| ());
+        assert_eq!(depths(index, &chain)[0], 10);
+    });
+}
+
+#[test]
+fn a_chain_that_grew_and_was_evicted_in_part_is_taken_back_from_where_it_ends() {
+    let long = chain(1, 2_000, 0, 2_000);
+    both(|index, lane, record| {
+        let credits = Vec::from_iter((1..=20).map(|turn| record(&long[..turn * 100])));
+        lane.runs.lock().evict(700, |hash| index.table.remove(hash, 0));
+        let mut gone = 0;
+        index.retract(lane, &long, 40, credits[19], |few| gone += few.len());
+        assert_eq!((gone, lane.len(), depths(index, &long)[0]), (1_260, 40, 40));
+    });
+}
+
+#[test]
+fn no_more_blocks_are_taken_back_than_the_chain_has_whatever_stands_behind_it() {
+    both(|index, lane, record| {
+        let prompt: Vec<u64> = (1..=1_000).collect();
+        let chat = |chat: u64| [&prompt[..], &Vec::from_iter(chat * 10_000..chat * 10_000 + 1_000)].concat();
+        let first = record(&prompt);
+        let last = (1..=150).map(|number| record(&chat(number))).last().expect("some");
+        let held = lane.len();
+        index.retract(lane, &prompt, 0, first, |_| panic!("it is followed"));
+        assert_eq!((held, lane.len()), (151_000, 151_000));
+        let mut gone = Vec::new();
+        index.retract(lane, &chat(150), 0, last, |few| gone.push(few.len()));
+        assert_eq!((gone, lane.len()), (vec![FORGOTTEN_AT_ONCE, 256, 256, 232], 150_000));
+    });
 }
 
 #[test]

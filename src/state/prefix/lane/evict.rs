@@ -3,30 +3,33 @@
 use super::runs::{NIL, Run, Runs};
 
 impl Runs {
-    /// Takes the oldest block out.
-    pub fn evict(&mut self) -> Option<u64> {
-        (self.oldest != NIL).then(|| self.pop(self.leaf(self.oldest))).flatten()
+    /// Takes the oldest blocks out, so many of them.
+    pub fn evict(&mut self, mut blocks: usize, mut gone: impl FnMut(u64)) {
+        while blocks > 0 && self.oldest != NIL {
+            blocks -= self.shorten(self.leaf(self.oldest), blocks, &mut gone);
+        }
     }
 
-    /// Takes out what `run` holds from its block `from` on and all that follows that, the ends first, but no more than
-    /// `limit` blocks; returns whether that was all.
-    pub fn cut(&mut self, run: u32, from: usize, limit: usize, mut gone: impl FnMut(u64)) -> bool {
-        let mut leaf = self.leaf(run);
-        for _ in 0..limit {
-            if leaf == run && self.runs[run].hashes.len() <= from {
-                return true;
+    /// Takes blocks off the end of `chain`, the last one first, as far as nothing follows them and this `credit` was the
+    /// last that touched them, but no more than `limit`; returns how many.
+    pub fn cut(&mut self, chain: &[u64], credit: u32, limit: usize, mut gone: impl FnMut(u64)) -> usize {
+        let mut run = self.ending(chain).unwrap_or(NIL);
+        let mut taken = 0;
+        while taken < limit && run != NIL {
+            let Run { parent, child, mark, ref hashes, .. } = self.runs[run];
+            if child != NIL || mark.credit != credit {
+                break;
             }
-            let Run { parent, ref hashes, .. } = self.runs[leaf];
-            let is_last = hashes.len() == 1;
-            self.pop(leaf).into_iter().for_each(&mut gone);
-            if is_last {
-                if leaf == run {
-                    return true;
-                }
-                leaf = self.leaf(parent);
+            let same = common_end(hashes, &chain[..chain.len() - taken]);
+            let blocks = same.min(limit - taken);
+            let is_whole = blocks == hashes.len();
+            taken += self.shorten(run, blocks, &mut gone);
+            if !is_whole {
+                break;
             }
+            run = parent;
         }
-        leaf == run && self.runs[run].hashes.len() <= from
+        taken
     }
 
     /// The run ends elsewhere from now on, or is gone.
@@ -47,16 +50,27 @@ impl Runs {
         run
     }
 
-    fn pop(&mut self, run: u32) -> Option<u64> {
+    /// Takes up to so many blocks off the end of a run that no other follows, the last one first; returns how many.
+    fn shorten(&mut self, run: u32, blocks: usize, gone: impl FnMut(u64)) -> usize {
         self.forget_tail(run);
-        let hash = self.runs[run].hashes.pop()?;
-        self.blocks -= 1;
-        if self.runs[run].hashes.is_empty() {
-            self.remove(run, hash);
+        let hashes = &mut self.runs[run].hashes;
+        let left = hashes.len().saturating_sub(blocks);
+        let (head, taken) = (hashes[0], hashes.len() - left);
+        hashes.drain(left..).rev().for_each(gone);
+        self.blocks -= taken;
+        if left == 0 {
+            self.remove(run, head)
+        } else {
+            self.note_tail(run)
         }
         if self.blocks == 0 {
             self.clear();
         }
-        Some(hash)
+        taken
     }
+}
+
+/// How many blocks both end with.
+fn common_end(one: &[u64], other: &[u64]) -> usize {
+    one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
 }

@@ -9,6 +9,9 @@
 //! is the last one of the oldest run, as if every block were in a list by age; but a block costs the 8 bytes of its hash,
 //! and a chain is found and made young in a few steps, however long it is.
 
+use ahash::RandomState;
+use smallvec::SmallVec;
+
 use super::super::table::places::Places;
 use super::slab::Slab;
 
@@ -31,15 +34,20 @@ pub struct Runs {
     pub(super) blocks: usize,
     /// Room for the runs of a chain.
     pub(super) path: Vec<u32>,
+    /// The last credit that was given here. Begun by chance, so that two replicas hardly ever give the same.
+    credits: u32,
     /// Gone: its endpoint left the pool, and nothing may be credited to it again.
     closed: bool,
 }
+
+/// Up to two are kept in the run itself: what many short prompts have of their own takes no further piece of memory.
+pub(super) type Hashes = SmallVec<[u64; 2]>;
 
 /// A stretch of one chain.
 #[derive(Debug)]
 pub(super) struct Run {
     /// Never empty.
-    pub hashes: Vec<u64>,
+    pub hashes: Hashes,
     pub newer: u32,
     pub older: u32,
     /// The run that it follows.
@@ -48,8 +56,16 @@ pub(super) struct Run {
     pub child: u32,
     pub before: u32,
     pub after: u32,
+    pub mark: Mark,
+}
+
+/// What whoever touches a chain leaves on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
     /// In which generation of news others were last told of it.
     pub told: u32,
+    /// The credit by which it was touched last; 0 for none that could be taken back.
+    pub credit: u32,
 }
 
 impl Default for Runs {
@@ -63,6 +79,7 @@ impl Default for Runs {
             oldest: NIL,
             blocks: 0,
             path: Vec::new(),
+            credits: RandomState::new().hash_one(0) as u32,
             closed: false,
         }
     }
@@ -70,7 +87,16 @@ impl Default for Runs {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { hashes: Vec::new(), newer: NIL, older: NIL, parent: NIL, child: NIL, before: NIL, after: NIL, told: 0 }
+        Self {
+            hashes: Hashes::new(),
+            newer: NIL,
+            older: NIL,
+            parent: NIL,
+            child: NIL,
+            before: NIL,
+            after: NIL,
+            mark: Mark::default(),
+        }
     }
 }
 
@@ -87,6 +113,22 @@ impl Runs {
         self.blocks
     }
 
+    /// Of how many runs they are.
+    pub fn count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether it knows where runs end.
+    pub fn keeps_tails(&self) -> bool {
+        self.keeps_tails
+    }
+
+    /// A number for one more credit, never 0.
+    pub fn next_credit(&mut self) -> u32 {
+        self.credits = self.credits.wrapping_add(1).max(1);
+        self.credits
+    }
+
     /// Whether the endpoint has left the pool.
     pub fn is_closed(&self) -> bool {
         self.closed
@@ -98,42 +140,46 @@ impl Runs {
         self
     }
 
-    /// Where `chain[at]` is: its run, and its place in that. What is held of a chain is held from its head on, so it is
-    /// found from the chain's first block.
-    pub fn find(&self, chain: &[u64], at: usize) -> Option<(u32, usize)> {
-        let (mut run, mut offset) = self.find_one(*chain.first()?)?;
-        let mut done = 0;
-        loop {
-            let hashes = &self.runs[run].hashes[offset..];
-            let same = common(hashes, &chain[done..]);
-            if at < done + same {
-                return Some((run, offset + at - done));
-            }
-            if same < hashes.len() {
+    /// The run that ends with the last block of `chain`: by that block where ends are known, else from the chain's
+    /// first block on, which has to be the first of its run.
+    pub fn ending(&self, chain: &[u64]) -> Option<u32> {
+        if self.keeps_tails {
+            return self.tails.get(*chain.last()?);
+        }
+        let (mut run, mut rest) = (NIL, chain);
+        while let Some(first) = rest.first() {
+            run = self.heads.get(*first)?;
+            let hashes = &self.runs[run].hashes;
+            if common(hashes, rest) < hashes.len() {
                 return None;
             }
-            done += same;
-            (run, offset) = (self.heads.get(*chain.get(done)?)?, 0);
+            rest = &rest[hashes.len()..];
         }
+        (run != NIL).then_some(run)
     }
 
-    /// Where a block is that stands alone: quickly at both ends of a run, else by looking through the newest.
-    pub fn find_one(&self, hash: u64) -> Option<(u32, usize)> {
+    /// Where a block is that stands alone: quickly at both ends of a run, else by looking through the newest, as far as
+    /// `steps` reach. They are lowered by what is looked at.
+    pub fn find_one(&self, hash: u64, steps: &mut usize) -> Option<(u32, usize)> {
         /// Half a megabyte, some ten microseconds: more than most engines hold at all.
         const LOOKED_THROUGH: usize = 1 << 16;
+        /// Another run is elsewhere in memory: as dear as so many hashes.
+        const TO_A_RUN: usize = 16;
         if let Some(run) = self.heads.get(hash) {
             return Some((run, 0));
         }
         if let Some(run) = self.tails.get(hash) {
             return Some((run, self.runs[run].hashes.len() - 1));
         }
-        let (mut run, mut seen) = (self.newest, 0);
-        while run != NIL && seen < LOOKED_THROUGH {
+        let (mut run, mut left) = (self.newest, LOOKED_THROUGH.min(*steps));
+        while run != NIL && left > 0 {
             let Run { hashes, older, .. } = &self.runs[run];
+            let cost = left.min(hashes.len() + TO_A_RUN);
+            left -= cost;
+            *steps -= cost;
             if let Some(offset) = hashes.iter().position(|held| *held == hash) {
                 return Some((run, offset));
             }
-            seen += hashes.len();
             run = *older;
         }
         None
@@ -178,7 +224,8 @@ impl Runs {
 
     /// Gives back the memory of what it held; it holds nothing now.
     pub(super) fn clear(&mut self) {
-        *self = Self { closed: self.closed, keeps_tails: self.keeps_tails, ..Self::default() };
+        let Self { closed, keeps_tails, credits, .. } = *self;
+        *self = Self { closed, keeps_tails, credits, ..Self::default() };
     }
 
     pub(super) fn link_newest(&mut self, run: u32) {

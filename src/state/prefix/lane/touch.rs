@@ -1,6 +1,6 @@
 //! A chain is made the newest, or becomes longer.
 
-use super::runs::{MAX_RUN, NIL, Run, Runs, common};
+use super::runs::{Hashes, MAX_RUN, Mark, NIL, Run, Runs, common};
 
 /// What a run whose end was evicted may keep of its room when it is young again.
 const SLACK: usize = 4;
@@ -17,7 +17,7 @@ struct Held {
 
 impl Runs {
     /// Makes a chain, or the end of one, the newest: touched from tail to head, so that a tail is always older than its
-    /// head. Others are told of it in this `generation`; returns how many from its first on they were told of before.
+    /// head. All of it gets this `mark`; returns how many from its first on others were told of before in that generation.
     ///
     /// `above` is the run whose last block it follows, and becomes as young with all before it, as far as `renewals`
     /// blocks reach; [`NIL`] for a whole chain. `add` is asked for every block that is not held: one that it refuses
@@ -26,21 +26,22 @@ impl Runs {
         &mut self,
         above: u32,
         chain: &[u64],
-        generation: u32,
+        mark: Mark,
         renewals: &mut usize,
         mut add: impl FnMut(u64) -> bool,
     ) -> usize {
-        self.keeps_tails |= generation != 0;
+        self.keeps_tails |= mark.told != 0;
         let mut path = std::mem::take(&mut self.path);
         path.clear();
         self.renew(above, renewals, &mut path);
+        path.iter().for_each(|run| self.runs[*run].mark.credit = mark.credit);
         let renewed = path.len();
-        let held = self.walk(above, chain, generation, &mut path);
-        path[renewed..].iter().for_each(|run| self.runs[*run].told = generation);
+        let held = self.walk(above, chain, mark.told, &mut path);
+        path[renewed..].iter().for_each(|run| self.runs[*run].mark = mark);
         let rest = &chain[held.blocks..];
         let is_elsewhere = rest.first().is_some_and(|hash| self.heads.get(*hash).is_some());
         let new = if is_elsewhere { 0 } else { rest.iter().take_while(|hash| add(**hash)).count() };
-        self.append(held.end, &rest[..new], generation, &mut path);
+        self.append(held.end, &rest[..new], mark, &mut path);
         for &run in path.iter().rev() {
             self.unlink(run);
             self.link_newest(run);
@@ -64,13 +65,13 @@ impl Runs {
     /// children.
     fn split(&mut self, run: u32, len: usize) -> u32 {
         let end = &mut self.runs[run];
-        let rest = end.hashes[len..].to_vec();
+        let rest = Hashes::from_slice(&end.hashes[len..]);
         let (head, second) = (end.hashes[0], rest[0]);
         let mut hashes = std::mem::replace(&mut end.hashes, rest);
         hashes.truncate(len);
         hashes.shrink_to_fit();
-        let Run { newer, parent, before, after, told, .. } = *end;
-        let front = self.runs.add(Run { hashes, newer, older: run, parent, child: run, before, after, told });
+        let Run { newer, parent, before, after, mark, .. } = *end;
+        let front = self.runs.add(Run { hashes, newer, older: run, parent, child: run, before, after, mark });
         self.heads.set(head, front);
         self.heads.set(second, run);
         if newer == NIL {
@@ -107,7 +108,7 @@ impl Runs {
     fn walk(&mut self, above: u32, chain: &[u64], generation: u32, path: &mut Vec<u32>) -> Held {
         let mut held = Held { blocks: 0, known: 0, end: above };
         while let Some(run) = chain.get(held.blocks).and_then(|hash| self.heads.get(*hash)) {
-            let Run { hashes, parent, told, .. } = &self.runs[run];
+            let Run { hashes, parent, mark: Mark { told, .. }, .. } = &self.runs[run];
             if *parent != held.end {
                 break;
             }
@@ -123,12 +124,9 @@ impl Runs {
     }
 
     /// Puts new blocks behind `end`.
-    fn append(&mut self, mut end: u32, mut new: &[u64], generation: u32, path: &mut Vec<u32>) {
+    fn append(&mut self, mut end: u32, mut new: &[u64], mark: Mark, path: &mut Vec<u32>) {
         self.blocks += new.len();
-        if path
-            .last()
-            .is_some_and(|run| *run == end && self.runs[end].child == NIL && self.runs[end].told == generation)
-        {
+        if path.last().is_some_and(|run| *run == end && self.runs[end].child == NIL && self.runs[end].mark == mark) {
             let room = MAX_RUN.saturating_sub(self.runs[end].hashes.len()).min(new.len());
             if room > 0 {
                 self.forget_tail(end);
@@ -138,7 +136,7 @@ impl Runs {
             }
         }
         for few in new.chunks(MAX_RUN) {
-            end = self.add(Run { hashes: few.to_vec(), parent: end, told: generation, ..Run::default() });
+            end = self.add(Run { hashes: Hashes::from_slice(few), parent: end, mark, ..Run::default() });
             path.push(end);
         }
     }
@@ -150,7 +148,7 @@ impl Runs {
         for &front in fronts.iter().rev() {
             let [one, other] = [&self.runs[front], &self.runs[end]];
             let is_alone = one.child == end && other.after == NIL;
-            if is_alone && one.told == other.told && one.hashes.len() + other.hashes.len() <= MAX_RUN {
+            if is_alone && one.mark == other.mark && one.hashes.len() + other.hashes.len() <= MAX_RUN {
                 self.join_two(front, end);
             } else {
                 end = front;
@@ -177,7 +175,8 @@ impl Runs {
         (joined.parent, joined.before, joined.after) = (parent, before, after);
     }
 
-    fn note_tail(&mut self, run: u32) {
+    /// The run ends here.
+    pub(super) fn note_tail(&mut self, run: u32) {
         if self.keeps_tails
             && let Some(last) = self.runs[run].last()
         {

@@ -62,6 +62,13 @@ impl Cells {
         }
     }
 
+    /// Takes in all hashes of another, none of which is here.
+    pub fn append(&mut self, other: Self) {
+        steps::count(self.cells.len() + other.cells.len());
+        self.cells.reserve_exact(other.cells.len());
+        self.cells.extend(other.cells);
+    }
+
     /// Keeps the hashes that do not move, and returns the others.
     pub fn split(&mut self, moves: impl Fn(u64) -> bool) -> Self {
         steps::count(2 * self.cells.len());

@@ -1,4 +1,4 @@
-//! A map from hash to a small number for one owner. It grows by a page at a time.
+//! A map from hash to a small number for one owner. It grows and shrinks by a page at a time.
 
 use super::cells::Cells;
 use super::pages::{Mix, page_of, splits_next};
@@ -47,6 +47,9 @@ impl Places {
         if let Some(place) = self.pages[page].find(hash) {
             self.pages[page].remove(place);
             self.len -= 1;
+            if self.pages.len() > 1 && self.len < PER_PAGE / 2 * self.pages.len() {
+                self.shrink();
+            }
         }
     }
 
@@ -72,6 +75,17 @@ impl Places {
         self.pages.push(moved);
     }
 
+    /// What the last page got when it was split off goes back to where it came from.
+    fn shrink(&mut self) {
+        let Some(last) = self.pages.pop() else { return };
+        let pages = self.pages.len();
+        self.pages[splits_next(pages)].append(last);
+        // As rarely as it is doubled.
+        if self.pages.capacity() > 4 * pages {
+            self.pages.shrink_to(2 * pages);
+        }
+    }
+
     fn page(&self, hash: u64) -> usize {
         page_of(self.mix.mix(hash), self.pages.len())
     }
@@ -82,6 +96,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
+
+    #[test]
+    fn what_knew_much_takes_little() {
+        let mut places = Places::default();
+        (0..100_000).for_each(|hash| places.set(hash, 7));
+        let grown = places.pages.len();
+        (0..99_900).for_each(|hash| places.remove(hash));
+        assert!((99_900..100_000).all(|hash| places.get(hash) == Some(7)));
+        assert_eq!((grown, places.pages.len()), (100_000 / PER_PAGE, 100 * 2 / PER_PAGE));
+        assert!(places.pages.capacity() <= 4 * places.pages.len());
+    }
 
     proptest! {
         #[test]

@@ -12,7 +12,7 @@ impl Runs {
             is_in_order &= it.parent == NIL || seen.contains(&it.parent);
             assert!((1..=MAX_RUN).contains(&it.hashes.len()));
             assert_eq!(self.heads.get(it.hashes[0]), Some(run));
-            assert!(self.tails.get(it.hashes[it.hashes.len() - 1]).is_none_or(|tail| tail == run));
+            assert!(!self.keeps_tails || self.tails.get(it.hashes[it.hashes.len() - 1]) == Some(run));
             let (mut before, mut child) = (NIL, it.child);
             while child != NIL {
                 assert_eq!((self.runs[child].parent, self.runs[child].before), (run, before));
@@ -27,24 +27,15 @@ impl Runs {
             (newer, run) = (run, it.older);
         }
         assert_eq!((newer, blocks, runs), (self.oldest, self.blocks, self.heads.len()));
-        assert!(self.tails.len() <= runs);
+        assert_eq!(runs, self.count());
+        assert_eq!(self.tails.len(), if self.keeps_tails { runs } else { 0 }, "all ends are known, or none");
         is_in_order
     }
 }
 
 /// Touches a whole chain of new blocks.
 fn touch(runs: &mut Runs, chain: &[u64], generation: u32) -> usize {
-    runs.touch(NIL, chain, generation, &mut 0, |_| true)
-}
-
-fn count(runs: &Runs) -> usize {
-    let mut run = runs.newest;
-    std::iter::from_fn(|| {
-        let it = (run != NIL).then_some(run)?;
-        run = runs.runs[run].older;
-        Some(it)
-    })
-    .count()
+    runs.touch(NIL, chain, Mark { told: generation, credit: 0 }, &mut 0, |_| true)
 }
 
 #[test]
@@ -53,31 +44,35 @@ fn a_chat_that_grows_stays_one_run_and_a_branch_cuts_it() {
     let chat: Vec<u64> = (1..=50).collect();
     let counts = [10, 20, 50].map(|len| {
         touch(&mut runs, &chat[..len], 0);
-        count(&runs)
+        runs.count()
     });
     let branch = [&chat[..30], &[70, 71]].concat();
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
-    assert_eq!((counts, count(&runs), runs.len()), ([1; 3], 3, 52));
+    assert_eq!((counts, runs.count(), runs.len()), ([1; 3], 3, 52));
     // The other branch leaves, and what is left is one again.
-    let (run, place) = runs.find(&chat, 30).expect("held");
-    assert!(runs.cut(run, place, usize::MAX, |_| ()));
+    assert_eq!(runs.cut(&chat, 0, 20, |_| ()), 20);
     touch(&mut runs, &branch, 0);
     assert!(runs.check());
-    assert_eq!((count(&runs), runs.by_age()), (1, branch));
+    assert_eq!((runs.count(), runs.by_age()), (1, branch));
 }
 
 #[test]
-fn a_block_is_found_wherever_it_is_in_its_run() {
+fn a_block_is_found_wherever_it_is_in_its_run_and_a_chain_where_it_ends() {
     let mut runs = Runs::default();
     let chain: Vec<u64> = (1..=2 * MAX_RUN as u64 + 10).collect();
     touch(&mut runs, &chain, 1);
     for at in [0, 1, MAX_RUN - 1, MAX_RUN, MAX_RUN + 7, chain.len() - 1] {
-        let (run, place) = runs.find(&chain, at).expect("held");
-        assert_eq!((runs.runs[run].hashes[place], runs.find_one(chain[at])), (chain[at], Some((run, place))));
+        let (run, place) = runs.find_one(chain[at], &mut usize::MAX.clone()).expect("held");
+        assert_eq!(runs.runs[run].hashes[place], chain[at]);
     }
-    assert_eq!((runs.find(&[1, 2, 4], 2), runs.find(&[9_999], 0), runs.find(&[], 0)), (None, None, None));
-    assert_eq!(runs.find(&[5, 6, 7], 2), runs.find_one(7), "from the middle");
+    for keeps_tails in [true, false] {
+        runs.keeps_tails = keeps_tails;
+        let ends = [&chain[..], &chain[..MAX_RUN], &chain[..MAX_RUN + 1], &chain[..7], &[9_999], &[]]
+            .map(|chain| runs.ending(chain).map(|run| runs.runs[run].last()));
+        let [last, first] = [chain[chain.len() - 1], chain[MAX_RUN - 1]].map(|hash| Some(Some(hash)));
+        assert_eq!(ends, [last, first, None, None, None, None]);
+    }
 }
 
 #[test]
@@ -95,11 +90,11 @@ fn what_was_made_young_without_its_beginning_leaves_no_hole() {
     let mut runs = Runs::default();
     let chain: Vec<u64> = (1..=10).collect();
     touch(&mut runs, &chain, 1);
-    let (run, place) = runs.find(&chain, 9).expect("held");
-    let above = runs.end_at(run, place);
-    runs.touch(above, &[], 1, &mut 4, |_| true);
+    let above = runs.ending(&chain).expect("held");
+    runs.touch(above, &[], Mark { told: 1, credit: 0 }, &mut 4, |_| true);
     assert_eq!(runs.by_age(), [7, 8, 9, 10, 1, 2, 3, 4, 5, 6], "the last four are the newest");
-    let evicted: Vec<u64> = std::iter::from_fn(|| runs.evict()).collect();
+    let mut evicted = Vec::new();
+    (0..10).for_each(|_| runs.evict(1, |hash| evicted.push(hash)));
     assert_eq!(evicted, [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
 }
 
@@ -109,7 +104,7 @@ fn what_held_much_keeps_no_memory() {
     (0..100).for_each(|root| {
         touch(&mut runs, &[root * 10 + 1, root * 10 + 2], 1);
     });
-    while runs.evict().is_some() {}
+    runs.evict(usize::MAX, |_| ());
     assert!(runs.check());
     assert!(runs.heads.is_empty() && runs.tails.is_empty());
 }
