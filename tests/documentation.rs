@@ -148,7 +148,8 @@ fn scraped(page: &str) -> Vec<(Family, Vec<String>)> {
                 family.labels.sort();
             }
             values.extend(
-                (name != "endpoint" && name != "le").then(|| value.split('"').next().unwrap_or(value).to_owned()),
+                (!["endpoint", "replica", "le"].contains(&name))
+                    .then(|| value.split('"').next().unwrap_or(value).to_owned()),
             );
         }
     }
@@ -168,6 +169,8 @@ fn every_metric_is_on_its_page_with_its_type_and_labels_and_no_other() {
         drop(gauges.get_or_create(&[("endpoint", "r1".to_owned())]));
     }
     drop(metrics.certificate_expiry.get_or_create(&[]));
+    drop(metrics.sharing.connected.get_or_create(&[]));
+    drop(metrics.sharing.replica_age.get_or_create(&[("replica", "homing-1".to_owned())]));
     drop(metrics.endpoint_picks.get_or_create(&[("endpoint", "r1".to_owned())]));
     let (text, rows) = (metrics.render(), documented(&page));
     let mut documented: Vec<_> = rows.iter().map(|(family, _)| family).collect();

@@ -41,7 +41,7 @@ async fn sessions(attached: &Attached) {
 /// A long prompt goes where its beginning is held, unless that one is busy.
 async fn prefixes(attached: &Attached) {
     let release = &attached.release;
-    // Each replica knows of what it has picked itself.
+    // One alone knows at once of all that is in flight.
     release.upgrade(&["replicas=1", "config.scorers.prefixLocality.weight=2"]).await;
     let replica = release.replicas(1).await;
     attached.sends_to(&replica, &release.engines).await;

@@ -14,7 +14,7 @@ async fn helm_test_finds_nothing_wrong_with_a_release_and_says_what_is_when_a_ri
     let said = release.helm(&["test", "rel", "--timeout", "2m"]).await;
     assert!(said.contains("Succeeded"), "{said}");
     let well = cluster.log(DOCTOR);
-    for check in ["permissions", "pool", "endpoints", "ports", "metrics", "tls", "health"] {
+    for check in ["permissions", "pool", "endpoints", "ports", "metrics", "shared-state", "tls", "health"] {
         assert!(well.contains(&format!("ok       {check} ")), "{check} in {well}");
     }
     assert!(!well.contains("\nwarning") && !well.contains("\nfailure"), "{well}");

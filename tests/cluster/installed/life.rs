@@ -42,7 +42,7 @@ async fn a_weight_changes_picks_by_an_upgrade_and_back_by_a_rollback_without_a_r
     let replicas = release.replicas(2).await;
     let gateway = release.gateway(&replicas).await;
     let load = Load::start(gateway.envoy.address(), RATE).await;
-    // Sessions that share a long prompt go where it is; each replica knows of one such place.
+    // Sessions that share a long prompt go where it is; until it has heard of that place, the other replica has one too.
     let traffic = Traffic::through(&gateway.envoy, &prompt("popular", 16_000)).await;
     let holders = served(&release, &replicas, &traffic, 2.0).await;
     assert!((1..=2).contains(&holders.len()), "{holders:?}");

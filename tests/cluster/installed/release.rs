@@ -16,13 +16,8 @@ pub const PODS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance
 /// The same of release `homing`, as pages of the documentation call it.
 pub const HOMING_PODS: &str = "app.kubernetes.io/name=homing,app.kubernetes.io/instance=homing";
 /// What every release here is given: the image of this machine, and a pool of the engines.
-const VALUES: [&str; 5] = [
-    "image.repository=homing",
-    "image.tag=test",
-    "pool.create=true",
-    "engines.selector.app=engine",
-    "sharedState.mode=none",
-];
+const VALUES: [&str; 4] =
+    ["image.repository=homing", "image.tag=test", "pool.create=true", "engines.selector.app=engine"];
 /// How long Helm waits until what it did is done.
 const WAIT: [&str; 3] = ["--wait", "--timeout", "3m"];
 

@@ -27,7 +27,7 @@ async fn the_commands_of_the_envoy_page_install_verify_tune_upgrade_and_remove_a
     both_ways(&mut page, &mut machine).await;
     place.next(&mut page, "Install").await;
     place.next(&mut page, "Install").await;
-    let (picker, address) = (place.picker().await, gateway(&place).await);
+    let (pickers, address) = (place.pickers().await, gateway(&place).await);
 
     on_one_machine(&mut page, &mut machine).await;
     place.cluster.eventually("Envoy asks Homing", async || served(address).await).await;
@@ -41,8 +41,8 @@ async fn the_commands_of_the_envoy_page_install_verify_tune_upgrade_and_remove_a
     let weighs = async || machine.run(CONFIG).await.contains(r#""prefixLocality":{"weight":3"#).then_some(());
     eventually("the weight is in force", weighs).await;
     place.next(&mut page, "Tune").await;
-    place.weighs(&picker, 3.0).await;
-    assert_eq!(place.picker().await, picker, "nothing was started anew");
+    place.weighs(&pickers, 3.0).await;
+    assert_eq!(place.pickers().await, pickers, "nothing was started anew");
 
     page.next("Upgrade", &mut machine).await;
     let answers = async || machine.run(REQUEST).await.contains("200 OK").then_some(());

@@ -23,7 +23,7 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
     place.next(&mut page, "Before you begin").await;
     let engines = place.engines().await;
     place.next(&mut page, "Install").await;
-    let picker = place.picker().await;
+    let pickers = place.pickers().await;
     is_well(&place.next(&mut page, "Verify").await);
 
     // Who reads the page takes longer to come to its next lines than Envoy Gateway to tell its Envoy.
@@ -45,8 +45,8 @@ async fn the_commands_of_the_envoy_gateway_page_install_verify_tune_upgrade_and_
     }
 
     place.next(&mut page, "Tune").await;
-    place.weighs(&picker, 3.0).await;
-    assert_eq!(place.picker().await, picker, "nothing was started anew");
+    place.weighs(&pickers, 3.0).await;
+    assert_eq!(place.pickers().await, pickers, "nothing was started anew");
 
     let said = place.next(&mut page, "Upgrade").await;
     assert!(said.contains("Succeeded"), "{said}");
@@ -91,7 +91,7 @@ async fn without_homing(page: &mut Page, place: &mut Place, address: SocketAddr)
     let reply = place.cluster.eventually("the engines are asked by themselves", async || served(address).await).await;
     assert_eq!(reply.session(), "");
 
-    place.shell.run("kubectl -n llm scale deployment/homing --replicas=1").await;
+    place.shell.run("kubectl -n llm scale deployment/homing --replicas=2").await;
     place.shell.run("helm -n llm upgrade homing charts/homing -f values.yaml").await;
     let asked = async || served(address).await.filter(|reply| !reply.session().is_empty());
     place.cluster.eventually("Homing is asked again", asked).await;

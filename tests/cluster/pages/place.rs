@@ -55,16 +55,19 @@ impl Place {
         pods.into_iter().map(|pod| pod.name).collect()
     }
 
-    /// Homing's only pod.
-    pub async fn picker(&self) -> Placed {
-        self.cluster.ready_in(NAMESPACE, HOMING_PODS, 1).await.remove(0)
+    /// Homing's pods.
+    pub async fn pickers(&self) -> Vec<Placed> {
+        self.cluster.ready_in(NAMESPACE, HOMING_PODS, 2).await
     }
 
-    /// Waits until this weight of prefixes is in force.
-    pub async fn weighs(&self, picker: &Placed, weight: f64) {
+    /// Waits until this weight of prefixes is in force in all of them.
+    pub async fn weighs(&self, pickers: &[Placed], weight: f64) {
         let weighs = async || {
-            let config = self.cluster.page_in(NAMESPACE, &picker.name, ADMIN, "/config").await.ok().json();
-            (config["scorers"]["prefixLocality"]["weight"] == weight).then_some(())
+            for picker in pickers {
+                let config = self.cluster.page_in(NAMESPACE, &picker.name, ADMIN, "/config").await.ok().json();
+                (config["scorers"]["prefixLocality"]["weight"] == weight).then_some(())?;
+            }
+            Some(())
         };
         self.cluster.eventually("the weight is in force", weighs).await;
     }
