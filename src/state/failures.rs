@@ -30,8 +30,9 @@ pub enum Outcome {
 
 /// Decaying counts of one endpoint's outcomes.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Failures {
-    /// Lets a pick pass by without the lock while all is well.
+    /// Lets a pick pass by without the lock while all is well, and so comes first.
     troubled: AtomicBool,
     /// Answers while all was well, up to [`REMEMBERED_ANSWERS`].
     answers: AtomicU32,
