@@ -211,12 +211,12 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             .await?;
     let index = Arc::<PrefixIndex>::default();
     let (pool, writer) = pool(Arc::clone(&index));
-    let group = Group::new(shared_state.group());
     let name = shared_state.group().map_or_else(|| source.pool_name(cluster.as_ref()), str::to_owned);
     let picker = Picker::new(pool.clone(), config.clone(), index, Arc::clone(&metrics), &name, Instant::now());
     let picker = picker.with_max_endpoints(max_endpoints.into());
     let shared = server.map(|server| (server, Arc::new(Outbox::new(rand::random_range(1..=u64::MAX)))));
     let picker = Arc::new(shared.iter().fold(picker, |picker, (_, outbox)| picker.with_outbox(Arc::clone(outbox))));
+    let group = Group::new(Arc::clone(&picker), shared_state.group());
     let sharing = shared.map(|(server, outbox)| {
         let SharingArgs { interval, log, warm_up } = sharing;
         let plan = SharingPlan { server, interval, log_bytes: log.0, warm_up };
@@ -250,7 +250,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         () = first_read => {}
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     }
-    endpoints::follow(source, cluster, ready_grace, writer, &picker, group, &readiness, &vital).await?;
+    endpoints::follow(source, cluster, ready_grace, writer, group, &readiness, &vital).await?;
     scraping::start(pool, config, Arc::clone(&picker))?;
 
     let acceptor = if secure_serving {

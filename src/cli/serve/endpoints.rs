@@ -12,13 +12,12 @@ use super::{pods, taken};
 use crate::cli::source::Source;
 use crate::metrics::{Metrics, Taken};
 use crate::model::Endpoint;
-use crate::pick::Picker;
 use crate::serving::Readiness;
 use crate::sources::endpoints_file;
 use crate::sources::kubernetes::{Cluster, Wanted};
 use crate::state::PoolWriter;
 
-/// Fills the pool from `source`, from now on; a pod may be not ready for less than `grace` without losing its sessions.
+/// Fills the pool of the group's picker from `source`, from now on; a pod may be not ready for less than `grace` without losing its sessions.
 ///
 /// # Errors
 /// The endpoints file is not there or not right. An API server that is away is no error.
@@ -27,15 +26,14 @@ pub async fn follow(
     cluster: Option<Cluster>,
     grace: Duration,
     writer: PoolWriter,
-    picker: &Arc<Picker>,
     group: Group,
     readiness: &Readiness,
     vital: &Vital,
 ) -> anyhow::Result<()> {
     match (source, cluster) {
-        (Source::File(path), _) => follow_file(path, writer, picker.metrics(), vital).await,
+        (Source::File(path), _) => follow_file(path, writer, group.picker.metrics(), vital).await,
         (Source::Cluster(members), Some(cluster)) => {
-            pods::follow(cluster, Wanted { members, grace }, writer, picker, group, readiness, vital);
+            pods::follow(cluster, Wanted { members, grace }, writer, group, readiness, vital);
             Ok(())
         }
         (Source::Cluster(_), None) => bail!("no API server is known"),

@@ -1,4 +1,4 @@
-//! What the replicas of this picker have in common: the name that they were given, or the uid of their pool.
+//! What the replicas of a picker have in common: the name that they were given, or the uid of their pool.
 
 use std::sync::Arc;
 
@@ -6,25 +6,26 @@ use tokio::sync::watch;
 
 use crate::pick::Picker;
 
-/// The name, as soon as it is known.
+/// A picker and the name of its replicas, as soon as that is known.
 #[derive(Debug)]
 pub struct Group {
+    pub picker: Arc<Picker>,
     name: watch::Sender<Option<Arc<str>>>,
     is_given: bool,
 }
 
 impl Group {
     /// With the name that was given, if one was; then it stays that.
-    pub fn new(given: Option<&str>) -> Self {
-        Self { name: watch::Sender::new(given.map(Arc::from)), is_given: given.is_some() }
+    pub fn new(picker: Arc<Picker>, given: Option<&str>) -> Self {
+        Self { picker, name: watch::Sender::new(given.map(Arc::from)), is_given: given.is_some() }
     }
 
     /// The pool has this uid: sessions are named by it from now on, and state is shared with all that have it too.
-    pub fn pool(&self, uid: &str, picker: &Picker) {
+    pub fn pool(&self, uid: &str) {
         if self.is_given {
             return;
         }
-        picker.rename_pool(uid);
+        self.picker.rename_pool(uid);
         self.name.send_if_modified(|name| {
             let is_new = name.as_deref() != Some(uid);
             *name = Some(uid.into());

@@ -1,11 +1,8 @@
 //! The pool as the API server has it, brought to the picker, to readiness and to the metrics.
 
-use std::sync::Arc;
-
 use super::group::Group;
 use super::vital::Vital;
 use crate::metrics::PodState;
-use crate::pick::Picker;
 use crate::serving::Readiness;
 use crate::sources::kubernetes::{self, Cluster, Update, Wanted};
 use crate::state::PoolWriter;
@@ -15,24 +12,23 @@ pub fn follow(
     cluster: Cluster,
     wanted: Wanted,
     mut writer: PoolWriter,
-    picker: &Arc<Picker>,
     group: Group,
     readiness: &Readiness,
     vital: &Vital,
 ) {
-    let (picker, readiness) = (Arc::clone(picker), readiness.clone());
+    let readiness = readiness.clone();
     let mut waiting = Some(readiness.block("the API server"));
     vital.spawn(
         "the pool",
         kubernetes::follow(cluster, wanted, move |update| {
-            let metrics = picker.metrics();
+            let metrics = group.picker.metrics();
             match update {
                 Update::Missing(missing) => {
                     // The new guard is taken before the old one is dropped: no moment of readiness between them.
                     let blocked = missing.map(|what| readiness.block(what));
                     drop(std::mem::replace(&mut waiting, blocked));
                 }
-                Update::Pool(uid) => group.pool(&uid, &picker),
+                Update::Pool(uid) => group.pool(&uid),
                 Update::Endpoints(endpoints) => {
                     tracing::debug!(endpoints = endpoints.len(), "endpoints taken");
                     writer.replace(endpoints);
