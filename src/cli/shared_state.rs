@@ -10,8 +10,8 @@ use crate::sources::shared_state::{Kind, Server};
 #[derive(Clone, Debug, clap::Args)]
 pub struct SharedStateArgs {
     /// A Valkey or Redis through which the replicas of this picker share what they know, as in
-    /// redis://[USER@]HOST[:PORT][/DATABASE], or rediss:// for TLS. May be repeated, for the nodes of a cluster or for
-    /// sentinels. Without it each replica knows only its own requests.
+    /// redis://USER@HOST:PORT/DATABASE of which only the host is required, or rediss:// for TLS. May be repeated, for the
+    /// nodes of a cluster or for sentinels. Without it each replica knows only its own requests.
     #[arg(long = "shared-state", value_name = "URL", value_parser = url)]
     urls: Vec<String>,
 

@@ -8,7 +8,7 @@
 //! Nothing on the way of a request waits here. Whatever fails is told to [`Exchange`], tried again, and heals: what
 //! did not arrive is told with the next update.
 //!
-//! [`follow`] is the one entry; [`look`] is what `homing doctor` asks.
+//! [`follow()`] is the one entry; [`look`] is what `homing doctor` asks.
 
 mod failure;
 mod follow;
