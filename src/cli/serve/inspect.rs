@@ -16,11 +16,12 @@ use tonic::{Request, Response, Status};
 use self::following::{Filter, Following};
 use super::sharing::{Sharing, label};
 use crate::config::ConfigReader;
+use crate::metrics::Direction;
 use crate::pick::Picker;
 use crate::proto::inspect::inspect_server::InspectServer;
 use crate::proto::inspect::{
     ConfigRequest, ConfigResponse, DecisionsRequest, DecisionsResponse, EndpointsRequest, EndpointsResponse, Replica,
-    ReplicasRequest, ReplicasResponse, inspect_server,
+    ReplicasRequest, ReplicasResponse, Traffic, inspect_server,
 };
 use crate::state::Peer;
 
@@ -82,7 +83,22 @@ impl inspect_server::Inspect for Inspect {
             age_millis: u64::try_from(now.saturating_duration_since(peer.heard_at).as_millis()).unwrap_or(u64::MAX),
         };
         let replicas = sharing.replicas(now).into_iter().map(replica).collect();
-        Ok(Response::new(ReplicasResponse { is_shared: true, state: sharing.state(now), replicas }))
+        let metrics = &self.picker.metrics().sharing;
+        let traffic = |direction| {
+            Some(Traffic { messages: metrics.messages.of(direction).get(), bytes: metrics.bytes.of(direction).get() })
+        };
+        sharing.refresh_gauges(now);
+        let [lag_p50_millis, lag_p99_millis] = sharing.lag().map_or([None; 2], |lag| lag.map(|it| Some(it * 1_000.0)));
+        Ok(Response::new(ReplicasResponse {
+            is_shared: true,
+            state: sharing.state(now),
+            replicas,
+            sent: traffic(Direction::Sent),
+            received: traffic(Direction::Received),
+            dropped: metrics.dropped.get(),
+            lag_p50_millis,
+            lag_p99_millis,
+        }))
     }
 
     async fn config(&self, _: Request<ConfigRequest>) -> Result<Response<ConfigResponse>, Status> {

@@ -2,13 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::lags::Lags;
 use crate::metrics::{Direction, SharingMetrics};
 use crate::sources::shared_state::News;
 use crate::state::{Heard, Undecodable};
 
-/// Says each of these once: it would be said with every update.
+/// Counts; says each of these once, as it would be said with every update.
 #[derive(Debug, Default)]
 pub struct Judge {
+    /// How late news were.
+    pub lags: Lags,
     other_key: AtomicBool,
     other_cut: AtomicBool,
     refused: AtomicBool,
@@ -23,7 +26,9 @@ impl Judge {
             Ok(Heard::Fresh { is_other_key, is_other_cut, waited, .. }) => {
                 count(bytes, metrics);
                 if let Some(age) = news.age.filter(|_| !news.is_history && !waited.is_zero()) {
-                    metrics.lag.observe((age + waited).as_secs_f64());
+                    let lag = (age + waited).as_secs_f64();
+                    metrics.lag.observe(lag);
+                    self.lags.note(lag);
                 }
                 if is_other_key && !self.other_key.swap(true, Relaxed) {
                     tracing::warn!(
