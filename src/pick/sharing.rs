@@ -51,6 +51,11 @@ impl Replica {
         self.teller.lost(update, &self.outbox);
     }
 
+    /// Whole chains are to be told again, each when it is next picked.
+    pub fn tell_all_again(&self) {
+        self.outbox.lacks();
+    }
+
     /// The replicas that are not silent.
     pub fn heard(&self, now: Instant) -> impl Iterator<Item = Peer> + '_ {
         self.inbox.heard(now)

@@ -12,6 +12,7 @@
 
 mod failure;
 mod follow;
+mod id;
 mod link;
 mod log;
 mod retry;

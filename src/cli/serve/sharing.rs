@@ -6,6 +6,7 @@ mod health;
 mod heard;
 mod lags;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,11 +100,13 @@ impl Sharing {
                 pool.changed().await;
             }
         };
-        let waited = timeout(plan.warm_up, filled);
+        tokio::pin!(filled);
         let began = Instant::now();
-        if waited.await.is_err() {
+        if timeout(plan.warm_up, &mut filled).await.is_err() {
             self.ready("no endpoint is in the pool");
+            filled.await;
         }
+        self.tell_all_again();
         let settings = Settings { group: group.to_owned(), interval: plan.interval, log_bytes: plan.log_bytes };
         let late = async {
             sleep(plan.warm_up.saturating_sub(began.elapsed())).await;
@@ -180,8 +183,20 @@ impl Exchange for Sharing {
             return;
         };
         let told = if news.is_history { Told::Before } else { Told::Now };
-        let heard = self.picker.hear(&mut self.replica.lock(), bytes, told, Now::read());
-        self.judge.take(heard, bytes.len(), news, self.metrics());
+        // It comes from outside, and would come again after a restart: it costs itself, and never the process.
+        let heard =
+            catch_unwind(AssertUnwindSafe(|| self.picker.hear(&mut self.replica.lock(), bytes, told, Now::read())));
+        match heard {
+            Ok(heard) => self.judge.take(heard, bytes.len(), news, self.metrics()),
+            Err(_) => {
+                tracing::error!("an update of another replica caused a panic; it is passed over");
+                self.metrics().refused.inc();
+            }
+        }
+    }
+
+    fn tell_all_again(&self) {
+        self.replica.lock().tell_all_again();
     }
 
     fn caught_up(&self) {

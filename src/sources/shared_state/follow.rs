@@ -5,16 +5,27 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use crate::metrics::SharingFailure;
+
 use super::failure::Failure;
+use super::id::Id;
 use super::link::Link;
-use super::log::{Id, Log};
+use super::log::Log;
 use super::retry::Retry;
 use super::server::Server;
 
+/// An entry that is older says nothing of what is in flight now: whoever wrote it may be gone.
+const SILENCE: Duration = Duration::from_millis(1500);
 /// How long an entry may take to be written: then the server hangs, and the connection is made anew.
 const WRITE: Duration = Duration::from_secs(1);
 /// How long one read waits for an entry. Each replica writes twice a second, so a read that finds nothing is rare.
 const BLOCK: Duration = Duration::from_secs(1);
+/// Entries that are read at once, as a rule some 100 KB; fewer where so many do not arrive in time.
+const AT_ONCE: usize = 64;
+/// How often the server is told to keep the log.
+const KEEP: Duration = Duration::from_secs(60);
+/// All is told again no more often, however short the log is.
+const TELL_ALL: Duration = Duration::from_secs(30);
 /// How often what is silent is forgotten.
 const FORGET: Duration = Duration::from_millis(100);
 
@@ -34,7 +45,7 @@ pub struct Settings {
 pub struct News<'a> {
     /// An update, of this replica too; nothing where the entry is something else.
     pub bytes: Option<&'a [u8]>,
-    /// Whether it was there before this replica listened.
+    /// Whether it was there before this replica listened, or came too late to say what is in flight now.
     pub is_history: bool,
     /// How long ago it was written; nothing as long as the server's clock is not known.
     pub age: Option<Duration>,
@@ -62,6 +73,9 @@ pub trait Exchange {
 
     /// Takes in an entry.
     fn hear(&self, news: News<'_>);
+
+    /// Who joins from now on would not know what was told before: all is to be told again, bit by bit.
+    fn tell_all_again(&self);
 
     /// All that was there when this replica came has been taken in.
     fn caught_up(&self);
@@ -109,16 +123,32 @@ impl<E: Exchange> Writing<'_, E> {
     async fn write(&self, retry: &mut Retry) -> Result<Infallible, Failure> {
         let mut link = self.server.connect(WRITE).await?;
         let mut ticks = every(self.every);
+        let (mut kept, mut told_all) = (None::<Instant>, Instant::now());
         loop {
             ticks.tick().await;
             let Some(bytes) = self.exchange.tell() else { continue };
             if let Err(failure) = self.log.append(&mut link, &bytes).await {
                 self.exchange.lost();
+                if failure.kind == SharingFailure::OutOfMemory {
+                    // What is ours may be what fills it, and a write that is refused trims nothing.
+                    self.log.shrink(&mut link).await?;
+                }
                 return Err(failure);
             }
             self.exchange.arrived(bytes.len());
             self.exchange.is(Side::Writing, Ok(()));
             retry.reset();
+            if kept.is_none_or(|at| at.elapsed() >= KEEP) {
+                kept = Some(Instant::now());
+                if let Err(failure) = self.log.keep(&mut link).await {
+                    tracing::debug!(%failure, "the log cannot be made to end with its last writer");
+                }
+            }
+            // A chain whose beginning has left the log means nothing to who joins.
+            if self.log.reach().is_some_and(|reach| told_all.elapsed() >= TELL_ALL.max(reach / 2)) {
+                told_all = Instant::now();
+                self.exchange.tell_all_again();
+            }
         }
     }
 }
@@ -131,48 +161,74 @@ struct Reading<'a, E> {
 
 impl<E: Exchange> Reading<'_, E> {
     async fn run(self) -> Infallible {
-        let (mut last, mut retry) = (Id::default(), Retry::default());
+        let (mut place, mut retry) = (Place::default(), Retry::default());
         loop {
-            let Err(failure) = self.read(&mut last, &mut retry).await;
+            let Err(failure) = self.read(&mut place, &mut retry).await;
+            if failure.kind == SharingFailure::Timeout {
+                place.at_once = (place.at_once / 2).max(1);
+            }
             self.exchange.is(Side::Reading, Err(&failure));
             sleep(retry.next()).await;
         }
     }
 
-    /// Goes on after `last`; all that is there already is history.
-    async fn read(&self, last: &mut Id, retry: &mut Retry) -> Result<Infallible, Failure> {
+    /// Goes on where it was; all that is there already is history.
+    async fn read(&self, place: &mut Place, retry: &mut Retry) -> Result<Infallible, Failure> {
         let mut link = self.server.connect(BLOCK + WRITE).await?;
         let newest = self.log.newest(&mut link).await?;
-        if newest < *last {
-            // It was restarted, or another has taken its place, and knows less.
-            *last = Id::default();
+        if newest < place.last {
+            // It was restarted, or another has taken its place, and knows less. What that knows was heard already.
+            place.last = newest;
             self.log.begins_again();
+            self.exchange.tell_all_again();
         }
-        while *last < newest {
-            self.take(&mut link, last, newest).await?;
+        while place.last < newest {
+            self.take(&mut link, place, newest).await?;
         }
         self.exchange.caught_up();
         self.exchange.is(Side::Reading, Ok(()));
         retry.reset();
         loop {
-            self.take(&mut link, last, newest).await?;
+            self.take(&mut link, place, newest).await?;
         }
     }
 
-    async fn take(&self, link: &mut Link, last: &mut Id, newest: Id) -> Result<(), Failure> {
-        let entries = self.log.read(link, *last, BLOCK).await?;
-        if entries.is_empty() && *last < newest {
+    async fn take(&self, link: &mut Link, place: &mut Place, newest: Id) -> Result<(), Failure> {
+        let asked_at = Instant::now();
+        let entries = self.log.read(link, place.last, place.at_once, BLOCK).await?;
+        place.at_once = (2 * place.at_once).min(AT_ONCE);
+        if entries.is_empty() && place.last < newest {
             // What was there is gone: trimmed, or the key deleted.
-            *last = newest;
+            place.last = newest;
+        }
+        if entries.is_empty() && self.log.written().is_some_and(|(id, at)| at > asked_at.into_std() && id < place.last)
+        {
+            let kind = SharingFailure::Other;
+            return Err(Failure::new(kind, "the log begins anew, before what was read of it"));
         }
         for entry in entries {
-            *last = entry.id;
-            let is_history = entry.id <= newest;
-            self.exchange.hear(News { bytes: entry.bytes.as_deref(), is_history, age: self.log.age(entry.id) });
+            place.last = entry.id;
+            let age = self.log.age(entry.id);
+            // What a dead replica said last must not make it live on with who reads late.
+            let is_history = entry.id <= newest || age.is_some_and(|age| age >= SILENCE);
+            self.exchange.hear(News { bytes: entry.bytes.as_deref(), is_history, age });
             // Each may be the work of a millisecond, and probes are answered on this thread too.
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+}
+
+/// How far the log was read.
+struct Place {
+    last: Id,
+    /// Entries to read at once.
+    at_once: usize,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { last: Id::default(), at_once: AT_ONCE }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The log of one pool: a stream, each entry of which is one update.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use redis::cmd;
 
 use super::failure::Failure;
+use super::id::Id;
 use super::link::Link;
 use super::server::Server;
 use super::window::Window;
@@ -14,17 +14,12 @@ use super::window::Window;
 /// The field of an entry that holds the update. Another version of the messages would have another, so that both can be
 /// in one log.
 const FIELD: &str = "v1";
-/// Entries that are read at once: some 100 KB as a rule.
-const AT_ONCE: usize = 64;
+/// Seconds after which a log that nobody writes any more is gone: a pool that was deleted leaves nothing behind.
+const ABANDONED: u64 = 24 * 60 * 60;
+/// Entries that stay where the server has no memory left.
+const LEAST: usize = 100;
 /// How long the doctor waits for an answer.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// Where an entry is in the log: when it was written, by the server's clock, and which of that millisecond it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Id {
-    pub millis: u64,
-    pub number: u64,
-}
 
 /// One entry.
 #[derive(Debug)]
@@ -39,10 +34,8 @@ pub struct Entry {
 pub struct Log {
     key: String,
     window: Mutex<Window>,
-    /// From which millisecond on entries stay.
-    begins: AtomicU64,
-    /// The server's clock when it was last heard, in milliseconds.
-    clock: Mutex<Option<(u64, Instant)>>,
+    /// What was written here last, which tells the server's clock, and when.
+    written: Mutex<Option<(Id, Instant)>>,
 }
 
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
@@ -51,28 +44,33 @@ type Stream = (Vec<u8>, Vec<(String, Fields)>);
 impl Log {
     /// The log of this group, of up to `limit` bytes.
     pub fn new(group: &str, limit: u64) -> Self {
-        Self {
-            key: key(group),
-            window: Mutex::new(Window::new(limit)),
-            begins: AtomicU64::new(0),
-            clock: Mutex::default(),
-        }
+        Self { key: key(group), window: Mutex::new(Window::new(limit)), written: Mutex::default() }
     }
 
     /// Writes an entry, and lets what is too old go.
     pub async fn append(&self, link: &mut Link, bytes: &[u8]) -> Result<(), Failure> {
         let mut command = cmd("XADD");
         command.arg(&self.key);
-        let begins = self.begins.load(Relaxed);
-        if begins > 0 {
+        let begins = self.window.lock().begins();
+        if let Some(begins) = begins {
             // Nearly: the server then drops whole nodes of its tree, which costs it nothing.
-            command.arg("MINID").arg("~").arg(begins);
+            command.arg("MINID").arg("~").arg(begins.to_string());
         }
         let id: String = link.ask(command.arg("*").arg(FIELD).arg(bytes)).await?;
         if let Some(id) = Id::parse(&id) {
-            *self.clock.lock() = Some((id.millis, Instant::now()));
+            *self.written.lock() = Some((id, Instant::now()));
         }
         Ok(())
+    }
+
+    /// The log goes on to be kept, for a day.
+    pub async fn keep(&self, link: &mut Link) -> Result<(), Failure> {
+        link.ask(cmd("EXPIRE").arg(&self.key).arg(ABANDONED)).await
+    }
+
+    /// Lets nearly all of the log go, which a server may do that has no memory left.
+    pub async fn shrink(&self, link: &mut Link) -> Result<(), Failure> {
+        link.ask(cmd("XTRIM").arg(&self.key).arg("MAXLEN").arg("~").arg(LEAST)).await
     }
 
     /// The last entry's place; before all others where there is none.
@@ -82,30 +80,38 @@ impl Log {
         Ok(newest.first().and_then(|(id, _)| Id::parse(id)).unwrap_or_default())
     }
 
-    /// The entries that follow `after`, a few at once; waits for the first of them for up to `block`.
-    pub async fn read(&self, link: &mut Link, after: Id, block: Duration) -> Result<Vec<Entry>, Failure> {
+    /// The entries that follow `after`, but no more than `count`; waits for the first of them for up to `block`.
+    pub async fn read(&self, link: &mut Link, after: Id, count: usize, block: Duration) -> Result<Vec<Entry>, Failure> {
         let mut command = cmd("XREAD");
-        command.arg("COUNT").arg(AT_ONCE).arg("BLOCK").arg(block.as_millis() as u64);
-        let after = format!("{}-{}", after.millis, after.number);
-        let streams: Option<Vec<Stream>> = link.ask(command.arg("STREAMS").arg(&self.key).arg(after)).await?;
+        command.arg("COUNT").arg(count).arg("BLOCK").arg(block.as_millis() as u64);
+        let streams: Option<Vec<Stream>> =
+            link.ask(command.arg("STREAMS").arg(&self.key).arg(after.to_string())).await?;
         let entries = streams.into_iter().flatten().flat_map(|(_, entries)| entries);
         let entries: Vec<_> = entries.filter_map(|(id, fields)| Some(entry(Id::parse(&id)?, fields))).collect();
         let mut window = self.window.lock();
-        entries.iter().for_each(|it| window.note(it.id.millis, it.bytes.as_ref().map_or(0, Vec::len)));
-        self.begins.store(window.begins(), Relaxed);
+        entries.iter().for_each(|it| window.note(it.id, it.bytes.as_ref().map_or(0, Vec::len)));
         Ok(entries)
     }
 
-    /// The log is another one, and empty.
+    /// The log is another one.
     pub fn begins_again(&self) {
         self.window.lock().clear();
-        self.begins.store(0, Relaxed);
+    }
+
+    /// How far back the log reaches, once something had to go.
+    pub fn reach(&self) -> Option<Duration> {
+        self.window.lock().reach()
+    }
+
+    /// What was written here last, and when.
+    pub fn written(&self) -> Option<(Id, Instant)> {
+        *self.written.lock()
     }
 
     /// How long ago an entry was written, as far as the server's clock is known.
     pub fn age(&self, id: Id) -> Option<Duration> {
-        let (millis, at) = (*self.clock.lock())?;
-        let now = millis + u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (written, at) = self.written()?;
+        let now = written.millis + u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         Some(Duration::from_millis(now.saturating_sub(id.millis)))
     }
 }
@@ -144,23 +150,9 @@ fn entry(id: Id, fields: Fields) -> Entry {
     Entry { id, bytes: update.map(|(_, bytes)| bytes) }
 }
 
-impl Id {
-    fn parse(text: &str) -> Option<Self> {
-        let (millis, number) = text.split_once('-')?;
-        Some(Self { millis: millis.parse().ok()?, number: number.parse().ok()? })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_in_the_order_of_their_numbers() {
-        let parsed = ["5-1", "5-10", "12-0"].map(|text| Id::parse(text).expect("an id"));
-        assert!(parsed.is_sorted());
-        assert_eq!(["", "5", "a-1", "5-", "-1"].map(Id::parse), [None; 5]);
-    }
 
     #[test]
     fn an_entry_of_another_kind_is_passed_over_and_one_of_two_versions_read() {
@@ -173,7 +165,7 @@ mod tests {
     fn age_is_by_the_servers_clock() {
         let log = Log::new("g", 1);
         assert_eq!((log.key.as_str(), log.age(Id::default())), ("homing:{g}:news", None));
-        *log.clock.lock() = Some((5_000, Instant::now()));
+        *log.written.lock() = Some((Id { millis: 5_000, number: 3 }, Instant::now()));
         assert!(log.age(Id { millis: 4_000, number: 0 }).is_some_and(|age| age >= Duration::from_secs(1)));
         assert_eq!(log.age(Id { millis: u64::MAX, number: 0 }), Some(Duration::ZERO));
     }

@@ -122,7 +122,8 @@ impl Server {
             }
         };
         let late = |_| Failure::new(SharingFailure::Timeout, format!("{} does not let us in in time", self.name()));
-        tokio::time::timeout(2 * CONNECT, connecting).await.map_err(late)?
+        // A cluster's first node may be away, and then one of those that it is looked for at.
+        tokio::time::timeout(3 * CONNECT, connecting).await.map_err(late)?
     }
 
     fn is_tls(&self) -> bool {

@@ -1,55 +1,67 @@
 //! How far back the log reaches: as many of the newest entries as fit into a number of bytes.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-/// What an entry takes in the server beside its bytes, measured with Valkey 9.1 and entries of 200 bytes to 4 KB.
+use super::id::Id;
+
+/// What an entry takes in the server beside its bytes, about.
 const OVERHEAD: u64 = 100;
+/// The log is trimmed by such a part of what it may hold.
+const CHUNKS: u64 = 64;
 
-/// Counts entries by the second in which they were written.
+/// Counts entries by chunks of some hundred kilobytes.
 #[derive(Debug)]
 pub struct Window {
     limit: u64,
-    seconds: VecDeque<Second>,
+    chunks: VecDeque<Chunk>,
     bytes: u64,
+    newest: Id,
+    /// Whether something had to go.
+    is_full: bool,
 }
 
 #[derive(Debug)]
-struct Second {
-    /// By the server's clock.
-    number: u64,
+struct Chunk {
+    first: Id,
     bytes: u64,
 }
 
 impl Window {
     /// For a log of up to `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self { limit, seconds: VecDeque::new(), bytes: 0 }
+        Self { limit, chunks: VecDeque::new(), bytes: 0, newest: Id::default(), is_full: false }
     }
 
-    /// An entry of so many bytes was written at this millisecond of the server's clock. Entries come in their order; one
-    /// that does not counts with the newest.
-    pub fn note(&mut self, millis: u64, bytes: usize) {
+    /// An entry of so many bytes is there. Entries come in their order.
+    pub fn note(&mut self, id: Id, bytes: usize) {
         let bytes = bytes as u64 + OVERHEAD;
         self.bytes += bytes;
-        let number = millis / 1000;
-        match self.seconds.back_mut().filter(|last| last.number >= number) {
+        self.newest = id;
+        match self.chunks.back_mut().filter(|last| last.bytes < self.limit / CHUNKS) {
             Some(last) => last.bytes += bytes,
-            None => self.seconds.push_back(Second { number, bytes }),
+            None => self.chunks.push_back(Chunk { first: id, bytes }),
         }
-        // The second that is written now always stays.
-        while self.bytes > self.limit && self.seconds.len() > 1 {
-            self.bytes -= self.seconds.pop_front().map_or(0, |second| second.bytes);
+        // What is written now always stays.
+        while self.bytes > self.limit && self.chunks.len() > 1 {
+            self.bytes -= self.chunks.pop_front().map_or(0, |chunk| chunk.bytes);
+            self.is_full = true;
         }
     }
 
-    /// The log is another one, and empty.
+    /// The log is another one.
     pub fn clear(&mut self) {
-        (self.seconds, self.bytes) = (VecDeque::new(), 0);
+        *self = Self::new(self.limit);
     }
 
-    /// The millisecond from which on entries stay; 0 as long as none has to go.
-    pub fn begins(&self) -> u64 {
-        self.seconds.front().map_or(0, |first| first.number * 1000)
+    /// The first entry that stays, once others had to go.
+    pub fn begins(&self) -> Option<Id> {
+        self.chunks.front().filter(|_| self.is_full).map(|first| first.first)
+    }
+
+    /// How long ago the first entry that stays was written when the last one was, once others had to go.
+    pub fn reach(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.newest.millis.saturating_sub(self.begins()?.millis)))
     }
 }
 
@@ -57,26 +69,28 @@ impl Window {
 mod tests {
     use super::*;
 
-    #[test]
-    fn whole_seconds_go_once_more_is_written_than_fits() {
-        let mut window = Window::new(1_000);
-        assert_eq!(window.begins(), 0);
-        let begins = [(5_000, 300), (5_999, 100), (6_000, 200), (7_100, 50), (7_200, 50), (8_000, 900), (9_000, 5_000)]
-            .map(|(millis, bytes)| {
-                window.note(millis, bytes);
-                window.begins()
-            });
-        assert_eq!(begins, [5_000, 5_000, 5_000, 6_000, 6_000, 8_000, 9_000]);
-        window.note(10_000, 1);
-        assert_eq!(window.begins(), 10_000);
-        window.clear();
-        assert_eq!((window.begins(), window.bytes), (0, 0));
+    fn id(millis: u64, number: u64) -> Id {
+        Id { millis, number }
     }
 
     #[test]
-    fn a_clock_that_goes_back_counts_with_the_newest() {
-        let mut window = Window::new(500);
-        [9_000, 2_000, 9_500].iter().for_each(|millis| window.note(*millis, 10));
-        assert_eq!((window.seconds.len(), window.bytes), (1, 330));
+    fn the_oldest_go_once_more_is_written_than_fits() {
+        let mut window = Window::new(6_400);
+        (0..6).for_each(|number| window.note(id(1_000 * number, 0), 900));
+        assert_eq!((window.begins(), window.reach()), (None, None), "all of it fits");
+        window.note(id(6_000, 0), 900);
+        assert_eq!((window.begins(), window.reach()), (Some(id(1_000, 0)), Some(Duration::from_secs(5))));
+        window.note(id(7_000, 0), 60_000);
+        assert_eq!((window.begins(), window.bytes), (Some(id(7_000, 0)), 60_100), "what is written now stays");
+        window.clear();
+        assert_eq!((window.begins(), window.bytes), (None, 0));
+    }
+
+    #[test]
+    fn a_servers_clock_that_stands_still_keeps_nothing_longer() {
+        let mut window = Window::new(6_400);
+        (0..500).for_each(|number| window.note(id(9_000, number), 900));
+        assert_eq!(window.begins(), Some(id(9_000, 494)));
+        assert!(window.bytes <= 6_400);
     }
 }

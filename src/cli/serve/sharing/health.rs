@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::metrics::SharingFailure;
 use crate::sources::shared_state::{Failure, Side};
 
 /// Both directions.
@@ -27,7 +26,6 @@ enum State {
     New,
     Well,
     Failing {
-        kind: SharingFailure,
         said: String,
         since: Instant,
     },
@@ -59,11 +57,11 @@ impl Health {
                 tracing::info!(server, after = %humantime::format_duration(away), "shared state: it can be {verb} again");
                 *state = State::Well;
             }
-            (State::Failing { kind, said, .. }, Err(failure)) if *kind == failure.kind => *said = failure.to_string(),
-            (before, Err(failure)) => {
+            // Once: two kinds may take turns for hours. Readiness and `explain` say the latest.
+            (State::Failing { said, .. }, Err(failure)) => *said = failure.to_string(),
+            (State::New | State::Well, Err(failure)) => {
                 tracing::warn!(server, "shared state: it cannot be {verb}: {failure}; this replica goes on alone");
-                let since = if let State::Failing { since, .. } = before { *since } else { now };
-                *state = State::Failing { kind: failure.kind, said: failure.to_string(), since };
+                *state = State::Failing { said: failure.to_string(), since: now };
             }
         }
         matches!(*sides, Sides { writing: State::Well, reading: State::Well })
@@ -103,6 +101,7 @@ fn rounded(time: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::SharingFailure;
 
     #[test]
     fn it_is_well_only_while_both_sides_are() {
