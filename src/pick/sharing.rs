@@ -108,7 +108,10 @@ impl Picker {
         let tables = Tables {
             pool: &self.pool.load(),
             index: &self.index,
-            capacity: &|member| member.lane.capacity_blocks(prefix_index, bytes_per_token),
+            capacity: &|member| match told {
+                Told::Now => member.lane.capacity_blocks(prefix_index, bytes_per_token),
+                Told::Before => member.lane.capacity_of_history(prefix_index, bytes_per_token),
+            },
             sessions: (sessions.affinity != Affinity::Off).then_some(&self.sessions),
             idle_timeout: sessions.idle_timeout,
             max_sessions: sessions.max_sessions,

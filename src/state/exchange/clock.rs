@@ -24,7 +24,7 @@ pub struct HybridClock {
 impl HybridClock {
     /// A clock for something that is written now.
     pub fn tick(&self, wall: SystemTime) -> u64 {
-        let wall = millis(wall);
+        let wall = wall_millis(wall);
         let next = |seen: u64| wall.max(seen.saturating_add(1));
         let seen = self.highest.fetch_update(Relaxed, Relaxed, |seen| Some(next(seen)));
         next(seen.unwrap_or_default())
@@ -42,11 +42,11 @@ impl HybridClock {
 
 /// Whether another's clock may show this: it is not far ahead of ours.
 pub fn is_believed(clock: u64, wall: SystemTime) -> bool {
-    clock <= millis(wall).saturating_add(FURTHEST_AHEAD_MILLIS)
+    clock <= wall_millis(wall).saturating_add(FURTHEST_AHEAD_MILLIS)
 }
 
 /// Milliseconds since 1970; 0 before.
-fn millis(wall: SystemTime) -> u64 {
+pub fn wall_millis(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -7,7 +7,7 @@ use crate::proto::sync::{Binding, Blocks, Update};
 use crate::state::prefix::Tail;
 use crate::state::{Member, MergeBudget, PoolSnapshot, PrefixIndex, PromptLength, Session, Sessions};
 
-use super::clock::{Stamp, is_believed};
+use super::clock::{Stamp, is_believed, wall_millis};
 use super::outbox::Outbox;
 use super::peers::{Admission, Peer, Peers};
 use super::teller::Keys;
@@ -158,6 +158,12 @@ impl Tables<'_> {
         let Binding { key_high, key_low, endpoint, prompt_length, answer_tokens, clock, writer, ended } = *binding;
         let Some(sessions) = self.sessions else { return };
         let stamp = Stamp { clock, writer };
+        // History may be of sessions that have been idle for long.
+        if clock.saturating_add(u64::try_from(self.idle_timeout.as_millis()).unwrap_or(u64::MAX))
+            < wall_millis(now.wall)
+        {
+            return;
+        }
         if !self.outbox.sees(stamp, now.wall) {
             return;
         }

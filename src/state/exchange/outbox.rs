@@ -4,10 +4,11 @@
 //! from the ledger.
 
 use std::collections::VecDeque;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::model::SessionKey;
 use crate::proto::sync::{Binding, Blocks};
@@ -148,11 +149,17 @@ impl Outbox {
 
     /// Puts what was taken and did not arrive in front of what has come since.
     pub(super) fn put_back(&self, blocks: Vec<Blocks>, bindings: Vec<Binding>) {
+        let hashes = blocks.iter().map(|blocks| blocks.hashes.len()).sum();
+        let mut all = Queue { blocks: blocks.into(), bindings: bindings.into(), since: None, hashes };
+        // Picks wait for this lock, so it is held for no more than what has come in between.
+        all.append(self.take());
+        let mut dropped = all.trim();
         let mut queue = self.queue.lock();
-        queue.hashes += blocks.iter().map(|blocks| blocks.hashes.len()).sum::<usize>();
-        blocks.into_iter().rev().for_each(|blocks| queue.blocks.push_front(blocks));
-        bindings.into_iter().rev().for_each(|binding| queue.bindings.push_front(binding));
-        self.trim(queue);
+        all.append(std::mem::take(&mut queue));
+        dropped += all.trim();
+        *queue = all;
+        drop(queue);
+        self.count(dropped);
     }
 
     fn push_blocks(&self, blocks: Blocks, since: Option<Instant>) {
@@ -160,34 +167,66 @@ impl Outbox {
         queue.hashes += blocks.hashes.len();
         queue.blocks.push_back(blocks);
         queue.since = queue.since.or(since);
-        self.trim(queue);
+        let dropped = queue.trim();
+        drop(queue);
+        self.count(dropped);
     }
 
     fn push_binding(&self, binding: Binding) {
         let mut queue = self.queue.lock();
         queue.bindings.push_back(binding);
-        self.trim(queue);
+        let dropped = queue.trim();
+        drop(queue);
+        self.count(dropped);
     }
 
-    /// Drops the oldest where there are too many. A binding that is dropped heals with the session's next request.
-    fn trim(&self, mut queue: MutexGuard<'_, Queue>) {
-        let (mut blocks, mut bindings) = (0, 0);
-        while queue.hashes > MAX_HASHES || queue.blocks.len() > MAX_NEWS {
-            let Some(oldest) = queue.blocks.pop_front() else { break };
-            queue.hashes -= oldest.hashes.len();
-            blocks += 1;
-        }
-        while queue.bindings.len() > MAX_NEWS {
-            queue.bindings.pop_front();
-            bindings += 1;
-        }
-        drop(queue);
+    /// A binding that is dropped heals with the session's next request.
+    fn count(&self, dropped: Dropped) {
+        let Dropped { blocks, bindings } = dropped;
         if blocks > 0 {
             self.lacks();
         }
         if blocks + bindings > 0 {
             self.dropped.fetch_add(blocks + bindings, Relaxed);
         }
+    }
+}
+
+/// How many news there was no room for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dropped {
+    blocks: u64,
+    bindings: u64,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, more: Self) {
+        self.blocks += more.blocks;
+        self.bindings += more.bindings;
+    }
+}
+
+impl Queue {
+    fn append(&mut self, mut later: Self) {
+        self.blocks.append(&mut later.blocks);
+        self.bindings.append(&mut later.bindings);
+        self.since = self.since.or(later.since);
+        self.hashes += later.hashes;
+    }
+
+    /// Drops the oldest where there are too many.
+    fn trim(&mut self) -> Dropped {
+        let mut dropped = Dropped::default();
+        while self.hashes > MAX_HASHES || self.blocks.len() > MAX_NEWS {
+            let Some(oldest) = self.blocks.pop_front() else { break };
+            self.hashes -= oldest.hashes.len();
+            dropped.blocks += 1;
+        }
+        while self.bindings.len() > MAX_NEWS {
+            self.bindings.pop_front();
+            dropped.bindings += 1;
+        }
+        dropped
     }
 }
 

@@ -15,6 +15,8 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 const MAX_PEERS: usize = 256;
 /// A replica is asked no more often to tell all again: it takes a while until all chains were picked once.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+/// And no more often than this where it lacks something whenever it was asked.
+const ASK_AT_LAST_EVERY: Duration = Duration::from_secs(300);
 /// No two updates of one life are so far from each other, within what is remembered: another writer, or a broken one.
 const FURTHEST_APART: u64 = 1 << 20;
 
@@ -42,7 +44,8 @@ struct Told {
     loads: HashMap<u64, Sent, ahash::RandomState>,
     /// Whether something that it said has no place here.
     is_unplaced: bool,
-    asked_at: Option<Instant>,
+    /// When it was asked to tell all again, and how long it is not asked then.
+    asked: Option<(Instant, Duration)>,
 }
 
 /// A replica that is not silent.
@@ -94,17 +97,17 @@ impl Peers {
             loads: HashMap::default(),
             // What it told before it was known here. History begins somewhere: what it lacks shows when it is missed.
             is_unplaced: sequence > 1 && !is_history,
-            asked_at: None,
+            asked: None,
         });
         let is_another = epoch == peer.epoch && sequence.abs_diff(peer.sequence) > FURTHEST_APART;
         if is_another {
-            (peer.sequence, peer.is_unplaced, peer.asked_at) = (sequence - 1, true, None);
+            (peer.sequence, peer.is_unplaced, peer.asked) = (sequence - 1, true, None);
         }
         if (epoch, sequence) <= (peer.epoch, peer.sequence) {
             return Admission::Late;
         }
         let before = if epoch == peer.epoch { peer.sequence } else { 0 };
-        let missed = sequence.saturating_sub(before + 1);
+        let missed = sequence.saturating_sub(before + 1).saturating_sub(update.retold.into());
         (peer.epoch, peer.sequence, peer.read_at) = (epoch, sequence, now);
         peer.is_unplaced |= missed > 0;
         if *peer.name != *update.name {
@@ -154,11 +157,15 @@ impl Peers {
 
     /// Who is to be asked now to tell all again.
     pub fn unplaced(&mut self, now: Instant) -> Vec<u64> {
-        let is_due = |peer: &Told| peer.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_EVERY);
+        let since = |at| now.saturating_duration_since(at);
+        let is_due = |peer: &Told| peer.asked.is_none_or(|(at, wait)| since(at) >= wait);
         let due = self.by_number.iter_mut().filter(|(_, peer)| peer.is_unplaced && is_due(peer));
         let mut asked: Vec<_> = due
             .map(|(number, peer)| {
-                (peer.is_unplaced, peer.asked_at) = (false, Some(now));
+                // Where asking again and again helps nothing, two replicas may take an engine's cache to be of two sizes.
+                let again = peer.asked.filter(|(at, wait)| since(*at) < 2 * *wait);
+                let wait = again.map_or(ASK_EVERY, |(_, wait)| (2 * wait).min(ASK_AT_LAST_EVERY));
+                (peer.is_unplaced, peer.asked) = (false, Some((now, wait)));
                 *number
             })
             .collect();
@@ -255,6 +262,28 @@ mod tests {
         peers.note_unplaced(1);
         assert!(peers.unplaced(now + ASK_EVERY / 2).is_empty());
         assert_eq!(peers.unplaced(now + ASK_EVERY), [1]);
+    }
+
+    #[test]
+    fn who_asks_in_vain_asks_less_and_less_often() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[]), now);
+        let asked = |peers: &mut Peers, seconds| {
+            peers.note_unplaced(1);
+            !peers.unplaced(now + Duration::from_secs(seconds)).is_empty()
+        };
+        let seconds: Vec<_> = (0..2_000).filter(|seconds| asked(&mut peers, *seconds)).collect();
+        assert_eq!(seconds, [0, 5, 15, 35, 75, 155, 315, 615, 915, 1_215, 1_515, 1_815]);
+        assert!(asked(&mut peers, 3_000) && asked(&mut peers, 3_005), "it was long ago");
+    }
+
+    #[test]
+    fn an_update_whose_news_are_told_again_was_not_missed() {
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        admit(&mut peers, &update(1, 1, 1, &[]), now);
+        let retold = |sequence, retold| Update { retold, ..update(1, 1, sequence, &[]) };
+        let missed = [retold(4, 2), retold(8, 2)].map(|update| admit(&mut peers, &update, now).0);
+        assert_eq!(missed, [Admission::Fresh { missed: 0 }, Admission::Fresh { missed: 1 }]);
     }
 
     #[test]

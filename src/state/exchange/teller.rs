@@ -29,6 +29,8 @@ pub struct Teller {
     epoch: u64,
     sequence: u64,
     loads: Vec<Load>,
+    /// Updates before the next that did not arrive, as far as is known.
+    lost: u32,
     told_at: Option<Instant>,
     /// When it was asked for an update last.
     asked_at: Option<Instant>,
@@ -39,7 +41,16 @@ impl Teller {
     /// since 1970; not 0.
     pub fn new(outbox: &Outbox, name: &str, epoch: u64) -> Self {
         let name = name[..name.floor_char_boundary(MAX_NAME)].to_owned();
-        Self { replica: outbox.replica(), name, epoch, sequence: 0, loads: Vec::new(), told_at: None, asked_at: None }
+        Self {
+            replica: outbox.replica(),
+            name,
+            epoch,
+            sequence: 0,
+            loads: Vec::new(),
+            lost: 0,
+            told_at: None,
+            asked_at: None,
+        }
     }
 
     /// What is to be told at `now`; nothing where nothing changed and no heartbeat is due.
@@ -78,12 +89,14 @@ impl Teller {
             name: self.name.clone(),
             waited_micros: oldest.map_or(0, |at| u32::try_from(since(at).as_micros()).unwrap_or(u32::MAX)),
             cut: keys.cut,
+            retold: std::mem::take(&mut self.lost),
         })
     }
 
     /// `update` did not arrive, as far as is known: what it has of blocks and bindings is told with the next, which is
     /// due now. Whoever got it all the same is told twice, and that does no harm.
     pub fn lost(&mut self, update: Update, outbox: &Outbox) {
+        self.lost = update.retold.saturating_add(1);
         outbox.put_back(update.blocks, update.bindings);
         self.told_at = None;
     }
@@ -146,7 +159,7 @@ mod tests {
         let mut tell = |millis, lose: bool| {
             let now = begin + Duration::from_millis(millis);
             let update = teller.update(&outbox, &reader.load(), vec![], Keys::default(), now)?;
-            let told = (update.sequence, update.blocks.len(), update.waited_micros);
+            let told = (update.sequence, update.blocks.len(), update.waited_micros, update.retold);
             assert_eq!(update.name.len(), MAX_NAME, "between characters");
             if lose {
                 teller.lost(update, &outbox);
@@ -154,10 +167,12 @@ mod tests {
             Some(told)
         };
         outbox.credited(7, &[1], 0, 7, begin);
-        assert_eq!(tell(20, true), Some((1, 1, 20_000)));
-        assert_eq!(tell(30, true), Some((2, 1, 0)));
-        assert_eq!(tell(40, false), Some((3, 1, 0)));
+        assert_eq!(tell(20, true), Some((1, 1, 20_000, 0)));
+        assert_eq!(tell(30, true), Some((2, 1, 0, 1)));
+        assert_eq!(tell(40, false), Some((3, 1, 0, 2)));
         assert_eq!(tell(50, false), None);
+        outbox.credited(7, &[1], 0, 7, begin);
+        assert_eq!(tell(60, false), Some((4, 1, 60_000, 0)));
     }
 
     #[test]

@@ -192,7 +192,7 @@ mod tests {
             part(0x32, &[&wide(0x11, 48), &[0x40, 1]]),
             [vec![0x3a, 8], 51u64.to_le_bytes().to_vec()].concat(),
             vec![0x45, 52, 0, 0, 0],
-            vec![0x4a, 2, b'h', b'0', 0x50, 53, 0x5d, 54, 0, 0, 0],
+            vec![0x4a, 2, b'h', b'0', 0x50, 53, 0x5d, 54, 0, 0, 0, 0x60, 55],
         ]
         .concat()
     }
@@ -226,6 +226,7 @@ mod tests {
             name: "h0".to_owned(),
             waited_micros: 53,
             cut: 54,
+            retold: 55,
         };
         assert_eq!(encode(&told), written(&[]));
         assert_eq!(decode(&written(&[0xa2, 0x06, 3, b'n', b'e', b'w', 0xa8, 0x06, 9])), Ok(told));
@@ -271,6 +272,7 @@ mod tests {
             name: "n".repeat(MAX_NAME),
             waited_micros: u32::MAX,
             cut: u32::MAX,
+            retold: u32::MAX,
             ..update()
         };
         let bytes = encode(&full);

@@ -78,6 +78,12 @@ impl Lane {
         ((tokens as f64 * bytes_per_token / config.block_bytes as f64) as usize).clamp(1, MAX_BLOCKS)
     }
 
+    /// The same for what was told before its engine was first asked: it may hold more than is configured, and what is too
+    /// much goes with the next credit.
+    pub fn capacity_of_history(&self, config: &PrefixIndexConfig, bytes_per_token: f64) -> usize {
+        if self.cache_tokens.load(Relaxed) > 0 { self.capacity_blocks(config, bytes_per_token) } else { MAX_BLOCKS }
+    }
+
     /// Tokens of one block of the engine's cache, if it says.
     pub fn engine_block_tokens(&self) -> Option<u64> {
         Some(self.block_tokens.load(Relaxed)).filter(|tokens| *tokens > 0)
