@@ -111,6 +111,18 @@ async fn full_of_somebody_elses_keys_it_is_left_alone_and_used_again_when_there_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_of_its_own_log_it_is_made_smaller_and_written_again() {
+    let valkey = Valkey::start(&["--maxmemory", "20mb", "--maxmemory-policy", "noeviction"]).await;
+    let site = Site::of(2, 3, &valkey.url()).await;
+    let other = vec![0xff; 1 << 17];
+    let mut write = redis::cmd("XADD");
+    write.arg("homing:{site}:news").arg("*").arg("v1").arg(&other);
+    while valkey.send::<String>(&write).await.is_ok() {}
+    fails(&site.homings[0], "out-of-memory").await;
+    shares_again(&site, "after it was made smaller").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_a_replica_it_takes_no_writes_and_is_used_again_once_it_is_the_primary() {
     let valkey = Valkey::start(&[]).await;
     let site = Site::of(2, 3, &valkey.url()).await;

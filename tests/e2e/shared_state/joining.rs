@@ -1,6 +1,9 @@
 //! A replica that joins knows what the others know before it is ready, and is ready all the same where that cannot be.
 
+use std::time::Duration;
+
 use crate::support::prompts::prompt;
+use crate::support::wait::patiently;
 use crate::support::{Valkey, eventually};
 
 use super::site::Site;
@@ -45,6 +48,60 @@ async fn a_rolling_update_of_all_replicas_keeps_what_they_knew() {
     assert_eq!(site.homings[1].decision().await.reason, "prefix");
     assert_eq!(site.chat(0, Some("s"), "And then?").await, home);
     assert_eq!(site.homings[0].decision().await.reason, "session");
+}
+
+#[tokio::test]
+async fn a_replica_that_joins_after_a_restart_of_the_server_knows_what_is_still_asked_for() {
+    let mut valkey = Valkey::start(&[]).await;
+    let url = valkey.url();
+    let mut site = Site::of(2, 4, &url).await;
+    let text = prompt("asked again", 12_000);
+    let home = site.chat(0, None, &text).await;
+    site.is_told().await;
+    valkey.kill();
+    valkey.restart().await;
+    site.hear_each_other().await;
+    let told_again = "homing_shared_state_told_again_total";
+    let before = site.homings[0].count(told_again).await;
+    eventually("all is told again", async || {
+        site.chat(0, None, &text).await;
+        (site.homings[0].count(told_again).await > before).then_some(())
+    })
+    .await;
+    site.chat(0, None, &text).await;
+    site.is_told().await;
+    site.join(&["--shared-state", &url]).await;
+    assert_eq!(site.chat(2, None, &text).await, home);
+    assert_eq!(site.homings[2].decision().await.reason, "prefix");
+}
+
+#[tokio::test]
+async fn a_replica_that_joins_knows_a_prompt_whose_first_telling_has_left_the_log() {
+    let valkey = Valkey::start(&[]).await;
+    let url = valkey.url();
+    let flags = ["--shared-state", url.as_str(), "--shared-state-log", "1MiB"];
+    let mut site = Site::with(4, &[flags.to_vec()]).await;
+    let text = prompt("in use", 12_000);
+    let home = site.chat(0, None, &text).await;
+    site.is_told().await;
+    // Somebody else's news fill the log again and again, while the prompt goes on being asked.
+    let key = "homing:{site}:news";
+    let before = site.homings[0].count("homing_shared_state_told_again_total").await;
+    patiently(Duration::from_secs(90), "all is told again, because the log has lost its beginning", async || {
+        for _ in 0..4 {
+            let other = vec![0xff; 1 << 17];
+            valkey.send::<String>(redis::cmd("XADD").arg(key).arg("*").arg("v1").arg(other)).await.expect("written");
+        }
+        site.chat(0, None, &text).await;
+        let told_again = site.homings[0].count("homing_shared_state_told_again_total").await;
+        (told_again > before).then_some(())
+    })
+    .await;
+    site.chat(0, None, &text).await;
+    site.is_told().await;
+    site.join(&flags).await;
+    assert_eq!(site.chat(1, None, &text).await, home);
+    assert_eq!(site.homings[1].decision().await.reason, "prefix");
 }
 
 #[tokio::test]

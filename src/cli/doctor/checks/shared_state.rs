@@ -42,7 +42,7 @@ fn mend(kind: SharingFailure) -> &'static str {
         SharingFailure::Timeout => "see what it is busy with, or whether the network drops what is sent to it",
         SharingFailure::Login => {
             "correct the user in --shared-state and --shared-state-password-file; the user needs ~homing:* +xadd +xread \
-             +xrevrange +xlen +xtrim"
+             +xrevrange +xlen +xtrim +expire, and +role where sentinels name the primary"
         }
         SharingFailure::ReadOnly => "name the primary in --shared-state, or its sentinels by --shared-state-sentinel",
         SharingFailure::OutOfMemory => "raise its maxmemory, or lower --shared-state-log",
