@@ -89,7 +89,7 @@ async fn a_replica_that_joins_knows_a_prompt_whose_first_telling_has_left_the_lo
     let before = site.homings[0].count("homing_shared_state_told_again_total").await;
     patiently(Duration::from_secs(90), "all is told again, because the log has lost its beginning", async || {
         for _ in 0..4 {
-            let other = vec![0xff; 1 << 17];
+            let other = vec![0xff_u8; 1 << 17];
             valkey.send::<String>(redis::cmd("XADD").arg(key).arg("*").arg("v1").arg(other)).await.expect("written");
         }
         site.chat(0, None, &text).await;
