@@ -37,9 +37,9 @@ with_ai_gateway = ai_gateway="$$(scripts/parts/envoy-ai-gateway)" && export HOMI
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: rust python ## compare round robin and Homing through a real Envoy (options in DEMO_ARGS)
+demo: rust python ## compare round robin and Homing through a real Envoy (PICKERS=2: two that share; options in DEMO_ARGS)
 	@cargo build --release --locked
-	@$(with_envoy) "$(target)/release/homing" demo $(DEMO_ARGS)
+	@$(if $(filter-out 1,$(PICKERS)),$(with_valkey)) $(with_envoy) "$(target)/release/homing" demo $(PICKERS:%=--pickers %) $(DEMO_ARGS)
 
 # What is measured is the release; what plays the cluster around it is built as tests are.
 demo-gateway: rust python namespaces ## the same behind a real Envoy Gateway at a real API server (options in DEMO_ARGS)

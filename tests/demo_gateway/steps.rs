@@ -17,7 +17,7 @@ pub struct Steps {
 
 impl Steps {
     pub fn new(timing: Timing) -> Self {
-        Self { progress: Progress::new(timing), at_once: stderr().is_terminal() }
+        Self { progress: Progress::new(timing, 2), at_once: stderr().is_terminal() }
     }
 
     /// Does one step.

@@ -70,7 +70,7 @@ async fn show(arguments: Arguments) -> anyhow::Result<()> {
     let homing = measure("homing", &site, &arguments.load, &mut steps).await;
     steps.progress.finish();
 
-    let report = Report { policies: [round_robin, homing] };
+    let report = Report { policies: vec![round_robin, homing] };
     let file = output_dir.join("report.json");
     report.write(&file)?;
     let mut out = io::stdout();

@@ -12,6 +12,7 @@ mod command_line;
 mod conformance;
 mod control;
 mod degraded;
+mod demo;
 mod dialects;
 mod doctor;
 mod drain;

@@ -59,7 +59,7 @@ impl Stage {
         let (grpc, admin) = (homing.port("grpc").await?, homing.port("admin").await?);
         let metrics = homing.port("metrics").await?;
         homing.message("ready").await?;
-        let envoy = Envoy::start(&parts.envoy, replicas, grpc, folder).await?;
+        let envoy = Envoy::start(&parts.envoy, replicas, &[grpc], folder).await?;
         Ok(Self { homing, admin, metrics, envoy })
     }
 

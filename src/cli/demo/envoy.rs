@@ -4,20 +4,23 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use tokio::process::Command;
 
 use super::children::Part;
+use super::page::get;
+use super::parts::Program;
 
 /// Its configuration, before the ports are known.
 const TEMPLATE: &str = include_str!("../../../deploy/envoy/demo.yaml.in");
 
-/// The release that everything here is tested with.
-const VERSION: &str = "1.40.0";
+const PROGRAM: Program = Program {
+    name: "Envoy",
+    version: "1.40.0",
+    flag: "--envoy",
+    variable: "HOMING_ENVOY",
+    file: "envoy-1.40.0/lib/*/site-packages/envoy/_bin/envoy",
+};
 
 /// The two ways through Envoy to the engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,24 +63,7 @@ struct SocketAddress {
 
 /// Finds Envoy's binary: the flag, else HOMING_ENVOY, else what `make parts` fetched.
 pub fn find(flag: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    if let Some(path) = flag.or_else(|| std::env::var_os("HOMING_ENVOY").map(PathBuf::from)) {
-        anyhow::ensure!(path.is_file(), "no Envoy at {}: run `make parts`, which fetches it", path.display());
-        return Ok(path);
-    }
-    fetched().with_context(|| {
-        format!("Envoy {VERSION} is missing: run `make parts`, which fetches it, or name a binary with --envoy")
-    })
-}
-
-/// Where `scripts/parts/envoy` puts it.
-fn fetched() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let parts = folder("HOMING_PARTS")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("homing")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/homing")))?;
-    let pythons = std::fs::read_dir(parts.join(format!("envoy-{VERSION}/lib"))).ok()?;
-    let mut binaries = pythons.flatten().map(|python| python.path().join("site-packages/envoy/_bin/envoy"));
-    binaries.find(|binary| binary.is_file())
+    PROGRAM.find(flag)
 }
 
 // === impl Listener ===
@@ -95,16 +81,16 @@ impl Listener {
 // === impl Envoy ===
 
 impl Envoy {
-    /// Starts Envoy in front of the engines and waits until it serves.
+    /// Starts Envoy in front of the engines, which asks the pickers in turn, and waits until it serves.
     pub async fn start(
         binary: &Path,
         engines: &[SocketAddr],
-        picker: SocketAddr,
+        pickers: &[SocketAddr],
         folder: &Path,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let config = folder.join("envoy.yaml");
-        std::fs::write(&config, render(engines, picker)).context("cannot write Envoy's configuration")?;
+        std::fs::write(&config, render(engines, pickers)).context("cannot write Envoy's configuration")?;
         let admin_file = folder.join("envoy-admin-address");
         // Left by an earlier run.
         let _ = std::fs::remove_file(&admin_file);
@@ -134,25 +120,21 @@ impl Envoy {
     }
 }
 
-fn render(engines: &[SocketAddr], picker: SocketAddr) -> String {
-    let endpoint = |engine: &SocketAddr| {
-        let (address, port) = (engine.ip(), engine.port());
-        format!("{{endpoint: {{address: {{socket_address: {{address: {address}, port_value: {port}}}}}}}}}")
+fn render(engines: &[SocketAddr], pickers: &[SocketAddr]) -> String {
+    TEMPLATE.replace("${ENGINES}", &endpoints(engines)).replace("${PICKERS}", &endpoints(pickers))
+}
+
+fn endpoints(addresses: &[SocketAddr]) -> String {
+    let endpoint = |address: &SocketAddr| {
+        let (ip, port) = (address.ip(), address.port());
+        format!("{{endpoint: {{address: {{socket_address: {{address: {ip}, port_value: {port}}}}}}}}}")
     };
-    let engines: Vec<String> = engines.iter().map(endpoint).collect();
-    let engines = format!("[{}]", engines.join(", "));
-    TEMPLATE.replace("${ENGINES}", &engines).replace("${PICKER}", &picker.port().to_string())
+    let endpoints: Vec<String> = addresses.iter().map(endpoint).collect();
+    format!("[{}]", endpoints.join(", "))
 }
 
 async fn ready(admin: &str) -> bool {
     get(admin, "/ready").await.is_ok()
-}
-
-async fn get(admin: &str, path: &str) -> anyhow::Result<Bytes> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let response = client.get(format!("http://{admin}{path}").parse()?).await?;
-    anyhow::ensure!(response.status().is_success(), "Envoy answers {}", response.status());
-    Ok(response.into_body().collect().await?.to_bytes())
 }
 
 // === impl ListenerStatus ===
@@ -169,18 +151,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rendered_configuration_names_every_engine_and_the_picker() {
-        let engine = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let config = render(&[engine(7001), engine(7002)], engine(7003));
-        assert!(!config.contains("${ENGINES}") && !config.contains("${PICKER}"));
-        for (port, times) in [(7001, 2), (7002, 2), (7003, 1)] {
+    fn the_rendered_configuration_names_every_engine_and_every_picker() {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let config = render(&[at(7001), at(7002)], &[at(7003), at(7004)]);
+        assert!(!config.contains("${ENGINES}") && !config.contains("${PICKERS}"));
+        for (port, times) in [(7001, 2), (7002, 2), (7003, 1), (7004, 1)] {
             assert_eq!(config.matches(&format!("port_value: {port}}}")).count(), times);
         }
-    }
-
-    #[test]
-    fn a_missing_envoy_is_told_with_the_way_to_get_it() {
-        let error = find(Some("/nowhere/envoy".into())).expect_err("there is none");
-        assert!(error.to_string().contains("make parts"));
     }
 }

@@ -7,11 +7,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::drive::Timing;
 
-/// Progress over both policies.
+/// Progress over all policies.
 pub struct Progress {
     timing: Timing,
+    policies: u32,
     bar: Option<ProgressBar>,
-    policy: &'static str,
+    policy: String,
     /// Time of the policies before.
     done: Duration,
     begun: u32,
@@ -19,9 +20,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing done yet, and nothing shown.
-    pub fn new(timing: Timing) -> Self {
-        Self { timing, bar: None, policy: "", done: Duration::ZERO, begun: 0, phase: "" }
+    /// So many policies to come; nothing done yet, and nothing shown.
+    pub fn new(timing: Timing, policies: u32) -> Self {
+        Self { timing, policies, bar: None, policy: String::new(), done: Duration::ZERO, begun: 0, phase: "" }
     }
 
     /// The parts of each policy's run.
@@ -30,13 +31,13 @@ impl Progress {
     }
 
     /// A policy begins.
-    pub fn begin(&mut self, policy: &'static str) {
+    pub fn begin(&mut self, policy: impl Into<String>) {
         if self.begun == 0 {
-            self.bar = stderr().is_terminal().then(|| bar(self.timing));
+            self.bar = stderr().is_terminal().then(|| bar(self.length()));
         }
         self.done = self.begun * self.timing.length();
         self.begun += 1;
-        self.policy = policy;
+        self.policy = policy.into();
         self.phase("starting", Duration::ZERO);
     }
 
@@ -73,21 +74,26 @@ impl Progress {
         }
     }
 
+    /// All policies' runs, one after the other.
+    fn length(&self) -> Duration {
+        self.policies * self.timing.length()
+    }
+
     fn phase(&mut self, phase: &'static str, since: Duration) {
         let passed = self.done + since.min(self.timing.length());
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{}: {phase}", self.policy));
             bar.set_position(passed.as_secs());
         } else if self.phase != phase {
-            let left = (2 * self.timing.length()).saturating_sub(passed).as_secs();
+            let left = self.length().saturating_sub(passed).as_secs();
             eprintln!("{}: {phase} ({left} s left)", self.policy);
         }
         self.phase = phase;
     }
 }
 
-fn bar(timing: Timing) -> ProgressBar {
-    let bar = ProgressBar::new(2 * timing.length().as_secs());
+fn bar(length: Duration) -> ProgressBar {
+    let bar = ProgressBar::new(length.as_secs());
     if let Ok(style) = ProgressStyle::with_template("{msg:32} {wide_bar} {eta} left") {
         bar.set_style(style);
     }

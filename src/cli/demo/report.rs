@@ -8,18 +8,18 @@ use serde::Serialize;
 
 use super::drive::{Outcome, Served};
 
-/// Both policies, round robin first.
+/// All policies, round robin first.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// In the order in which they ran.
-    pub policies: [PolicyReport; 2],
+    pub policies: Vec<PolicyReport>,
 }
 
 /// One policy's measured requests.
 #[derive(Debug, Serialize)]
 pub struct PolicyReport {
-    /// `round-robin` or `homing`.
-    pub name: &'static str,
+    /// `round-robin` or `homing`; beside several Homings `1-picker`, and `2-alone` and `2-sharing` for two of them.
+    pub name: String,
     /// All that were sent.
     pub requests: usize,
     /// Of these, without a complete answer.
@@ -64,7 +64,7 @@ impl Report {
 
 impl PolicyReport {
     /// Sums up what became of the measured requests.
-    pub fn new(name: &'static str, endpoints: &[String], outcomes: &[Outcome]) -> Self {
+    pub fn new(name: impl Into<String>, endpoints: &[String], outcomes: &[Outcome]) -> Self {
         let measured = || outcomes.iter().filter(|outcome| outcome.measured);
         let served = || measured().filter_map(|outcome| Some((outcome.conversation, outcome.served.as_ref().ok()?)));
         let sum = |tokens: fn(&Served) -> u64| served().map(|(_, served)| tokens(served)).sum::<u64>() as f64;
@@ -76,7 +76,7 @@ impl PolicyReport {
         let moved: BTreeSet<u64> =
             served().filter(|(_, served)| served.moved).map(|(conversation, _)| conversation).collect();
         Self {
-            name,
+            name: name.into(),
             requests: measured().count(),
             failed: measured().count() - served().count(),
             hit_ratio: sum(|served| served.cached_tokens) / sum(|served| served.prompt_tokens).max(1.0),
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_report_has_the_promised_shape() {
         let policy = |name| PolicyReport::new(name, &["r1".to_owned()], &[outcome(1, "r1", 50, false)]);
-        let report = Report { policies: [policy("round-robin"), policy("homing")] };
+        let report = Report { policies: vec![policy("round-robin"), policy("homing")] };
         let expected = serde_json::json!({
             "name": "homing", "requests": 1, "failed": 0, "hit_ratio": 0.5,
             "ttft_ms": {"mean": 50.0, "p50": 50.0, "p90": 50.0, "p99": 50.0},

@@ -1,4 +1,4 @@
-//! Everything that runs during one policy: six engines, Homing and Envoy, each a process of its own.
+//! Everything that runs during one side: six engines, one or several Homings and Envoy, each a process of its own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,22 +8,23 @@ use futures_util::future::select_all;
 
 use super::children::Part;
 use super::envoy::{Envoy, Listener};
+use super::pickers::Pickers;
 
 const ENGINES: usize = 6;
 
 /// The running parts; dropping it kills them.
 pub struct Stage {
     engines: Vec<Part>,
-    homing: Part,
-    homing_admin: SocketAddr,
+    pickers: Pickers,
     envoy: Envoy,
     round_robin: SocketAddr,
     through_homing: SocketAddr,
 }
 
 impl Stage {
-    /// Starts all parts afresh; their logs go to `folder`.
-    pub async fn start(envoy: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts all parts afresh, with so many Homings that share through a `valkey`, if one is given; their logs go to
+    /// `folder`.
+    pub async fn start(envoy: &Path, pickers: u8, valkey: Option<&Path>, folder: &Path) -> anyhow::Result<Self> {
         let mut engines = Vec::with_capacity(ENGINES);
         for name in engine_names() {
             engines.push(Part::homing(&name, &["engine", "--port", "0", "--name", &name], folder)?);
@@ -36,15 +37,11 @@ impl Stage {
         let endpoints = folder.join("endpoints.yaml");
         std::fs::write(&endpoints, endpoints_file(&addresses)).context("cannot write the endpoints file")?;
         let endpoints = endpoints.to_str().context("the output folder's name is not text")?;
-        let ports = ["--grpc-port", "0", "--grpc-health-port", "0", "--metrics-port", "0", "--admin-port", "0"];
-        let serve = ["serve", "--endpoints-file", endpoints, "--bind", "127.0.0.1", "--secure-serving=false"];
-        let mut homing = Part::homing("homing", &[&serve[..], &ports[..]].concat(), folder)?;
-        let (grpc, homing_admin) = (homing.port("grpc").await?, homing.port("admin").await?);
-        homing.message("ready").await?;
+        let pickers = Pickers::start(pickers, endpoints, valkey, folder).await?;
 
-        let envoy = Envoy::start(envoy, &addresses, grpc, folder).await?;
+        let envoy = Envoy::start(envoy, &addresses, pickers.grpc(), folder).await?;
         let (round_robin, through_homing) = (envoy.listener(Listener::RoundRobin)?, envoy.listener(Listener::Homing)?);
-        Ok(Self { engines, homing, homing_admin, envoy, round_robin, through_homing })
+        Ok(Self { engines, pickers, envoy, round_robin, through_homing })
     }
 
     /// Where a policy's requests go.
@@ -55,9 +52,9 @@ impl Stage {
         }
     }
 
-    /// Homing's admin port.
+    /// The first Homing's admin port.
     pub fn homing_admin(&self) -> SocketAddr {
-        self.homing_admin
+        self.pickers.admin()[0]
     }
 
     /// The names of the engines, in order.
@@ -67,31 +64,33 @@ impl Stage {
 
     /// Waits until a part ends, which none should; says which and how.
     pub async fn death(&mut self) -> anyhow::Error {
-        let parts = self.engines.iter_mut().chain([&mut self.homing, &mut self.envoy.part]);
+        let parts = self.engines.iter_mut().chain(self.pickers.parts()).chain([&mut self.envoy.part]);
         let (death, _, _) = select_all(parts.map(|part| Box::pin(part.death()))).await;
         death
     }
 
     /// Kills all parts and waits until they are gone.
     pub async fn stop(self) {
-        let Self { engines, homing, envoy, .. } = self;
-        for part in engines.into_iter().chain([homing, envoy.part]) {
+        let Self { engines, pickers, envoy, .. } = self;
+        for part in engines.into_iter().chain(pickers.into_parts()).chain([envoy.part]) {
             part.stop().await;
         }
     }
 
     /// What a person can try while the parts run.
     pub fn curl_lines(&self) -> String {
-        let Self { round_robin, through_homing, homing_admin, .. } = self;
+        let Self { round_robin, through_homing, pickers, .. } = self;
         let body = r#"'{"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 20}'"#;
-        format!(
+        let mut lines = format!(
             "\nStill running; Ctrl-C ends it. Try:\n\
              \x20 curl -i http://{through_homing}/v1/chat/completions -d {body}\n\
              \x20 curl -i http://{through_homing}/v1/chat/completions -H 'X-Session-Id: mine' -d {body}\n\
-             \x20 curl -i http://{round_robin}/v1/chat/completions -d {body}\n\
-             \x20 curl http://{homing_admin}/decisions?limit=1\n\
-             \x20 curl http://{homing_admin}/endpoints"
-        )
+             \x20 curl -i http://{round_robin}/v1/chat/completions -d {body}"
+        );
+        for admin in pickers.admin() {
+            lines += &format!("\n  curl http://{admin}/decisions?limit=1\n  curl http://{admin}/endpoints");
+        }
+        lines
     }
 }
 
