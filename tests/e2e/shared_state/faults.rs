@@ -114,12 +114,15 @@ async fn full_of_somebody_elses_keys_it_is_left_alone_and_used_again_when_there_
 async fn full_of_its_own_log_it_is_made_smaller_and_written_again() {
     let valkey = Valkey::start(&["--maxmemory", "20mb", "--maxmemory-policy", "noeviction"]).await;
     let site = Site::of(2, 3, &valkey.url()).await;
-    for bytes in [1 << 17, 1 << 11] {
-        let mut write = redis::cmd("XADD");
-        write.arg("homing:{site}:news").arg("*").arg("v1").arg(vec![0xff_u8; bytes]);
-        while valkey.send::<String>(&write).await.is_ok() {}
+    let mut write = redis::cmd("XADD");
+    write.arg("homing:{site}:news").arg("*").arg("v1").arg(vec![0xff_u8; 1 << 14]);
+    let series = "homing_shared_state_failures_total{reason=\"out-of-memory\"}";
+    // What readers have not taken yet counts too, so it is full for moments only.
+    while site.homings[0].count(series).await == 0 {
+        for _ in 0..100 {
+            let _refused_once_full = valkey.send::<String>(&write).await.is_err();
+        }
     }
-    fails(&site.homings[0], "out-of-memory").await;
     shares_again(&site, "after it was made smaller").await;
 }
 
