@@ -158,7 +158,7 @@ impl Peer {
             answering.push_back(picked);
         }
         while answering.len() > END {
-            let Some(mut picked) = answering.pop_front() else { break };
+            let Some(picked) = answering.pop_front() else { break };
             picked.completed(Usage { prompt_tokens: None, answer_tokens: 100 }, now);
         }
     }
