@@ -195,6 +195,10 @@ impl Exchange for Peer {
         news.bytes.map(heard).transpose().expect("what a replica tells, another understands");
     }
 
+    fn tell_all_again(&self) {
+        self.replica.borrow().tell_all_again();
+    }
+
     fn caught_up(&self) {}
 
     fn forget_silent(&self) {
