@@ -67,7 +67,7 @@ test-mutants: rust python ## show that the end-to-end tests fail on builds that 
 # Each writes its section of $(target)/bench/report.md.
 bench: rust python ## measure all that docs/performance.md tells, about 15 minutes and the build of a release
 	@cargo bench --locked --bench steps
-	@$(with_envoy) cargo bench --locked --bench stream -- all
+	@$(with_valkey) $(with_envoy) cargo bench --locked --bench stream -- all
 
 bench-stream: rust ## measure what a pick costs beside a picker that does nothing (options in STREAM_ARGS)
 	@cargo bench --locked --bench stream -- rows $(STREAM_ARGS)

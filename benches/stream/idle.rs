@@ -44,7 +44,8 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         eprintln!("{endpoints} endpoints, about {left} s left");
         // Each has an address of its own, as pods have.
         let addresses = (0..endpoints).map(|n| (Ipv4Addr::from(0x7f01_0001 + n), port).into());
-        let setup = Setup { endpoints: addresses.collect(), config: "engineMetrics: {enabled: true, interval: 1s}\n" };
+        let config = "engineMetrics: {enabled: true, interval: 1s}\n";
+        let setup = Setup { config, ..Setup::with_endpoints(addresses) };
         let homing = Picker::start(Kind::Homing, &setup)?;
         sleep(SETTLE).await;
         let good = "homing_scrapes_total{outcome=\"good\"}";

@@ -2,7 +2,7 @@
 //!
 //! Homing and an echo picker run as processes of their own; what they cost is read from `/proc`. One subcommand measures
 //! one thing, and writes its section of `bench/report.md` in the target folder:
-//! `cargo bench --bench stream -- [rows | memory | idle | envoy | all]`. `soak` is for half an hour.
+//! `cargo bench --bench stream -- [rows | memory | idle | envoy | sharing | all]`. `soak` is for half an hour.
 
 mod codec;
 mod echo;
@@ -21,6 +21,7 @@ mod requests;
 mod rows;
 #[path = "../shared/sections.rs"]
 mod sections;
+mod sharing;
 mod soak;
 #[path = "../shared/statistics.rs"]
 mod statistics;
@@ -57,6 +58,8 @@ enum What {
     Idle(idle::Args),
     /// Latency and throughput through a real Envoy, beside the echo picker's.
     Envoy(envoy::Args),
+    /// What sharing with other replicas costs, through a real Valkey.
+    Sharing(sharing::Args),
     /// All of the above, one after the other.
     All,
     /// Mixed traffic with aborts, and whether memory stays flat.
@@ -81,6 +84,7 @@ fn main() -> anyhow::Result<ExitCode> {
             What::Memory(args) => memory::run(&args).await,
             What::Idle(args) => idle::run(&args).await,
             What::Envoy(args) => envoy::run(&args).await,
+            What::Sharing(args) => sharing::run(&args).await,
             What::Soak(args) => soak::run(&args).await,
             What::All => {
                 let mut worst = rows::run(&rows::Args::default(), pinned).await?;
@@ -88,6 +92,7 @@ fn main() -> anyhow::Result<ExitCode> {
                     memory::run(&memory::Args::default()).await?,
                     idle::run(&idle::Args::default()).await?,
                     envoy::run(&envoy::Args::default()).await?,
+                    sharing::run(&sharing::Args::default()).await?,
                 ] {
                     worst = if code == ExitCode::SUCCESS { worst } else { code };
                 }

@@ -29,6 +29,8 @@ pub struct Setup {
     pub endpoints: Vec<SocketAddr>,
     /// Further fields of the configuration.
     pub config: &'static str,
+    /// Where Homing shares its state with others, if it does.
+    pub shared_state: Option<String>,
 }
 
 /// A running picker; killed when dropped.
@@ -56,7 +58,7 @@ impl Kind {
 impl Setup {
     /// Metrics are not scraped: that costs by the second and not by the pick.
     pub fn with_endpoints(endpoints: impl Iterator<Item = SocketAddr>) -> Self {
-        Self { endpoints: endpoints.collect(), config: "engineMetrics: {enabled: false}\n" }
+        Self { endpoints: endpoints.collect(), config: "engineMetrics: {enabled: false}\n", shared_state: None }
     }
 }
 
@@ -99,11 +101,16 @@ impl Picker {
 
     /// The sum of all of Homing's series whose name begins so. Blocks, and not for long.
     pub fn count(&self, name: &str) -> anyhow::Result<f64> {
-        let page = page::get(self.ports["metrics"], "/metrics")?;
+        let page = self.metrics()?;
         let series = page.lines().filter(|line| line.starts_with(name));
         let values = series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).collect::<Vec<_>>();
         anyhow::ensure!(!values.is_empty(), "no series {name}");
         Ok(values.into_iter().sum())
+    }
+
+    /// Homing's page of metrics. Blocks, and not for long.
+    pub fn metrics(&self) -> std::io::Result<String> {
+        page::get(self.ports["metrics"], "/metrics")
     }
 
     /// Gives Homing other endpoints, which it follows.
@@ -139,15 +146,22 @@ fn homing(setup: &Setup, files: &TempDir) -> anyhow::Result<Command> {
     command.arg("--config-file").arg(files.path().join("config.yaml"));
     command.args(["--bind=127.0.0.1", "--secure-serving=false", "--log-format=json", "--threads=1"]);
     command.args(["--grpc-port=0", "--grpc-health-port=0", "--metrics-port=0", "--admin-port=0"]);
+    if let Some(url) = &setup.shared_state {
+        command.args([format!("--shared-state={url}"), format!("--state-group={}", crate::sharing::GROUP)]);
+    }
     command.stderr(Stdio::piped()).stdin(Stdio::null());
     Ok(command)
+}
+
+/// What an endpoint is called.
+pub fn name(endpoint: &SocketAddr) -> String {
+    format!("r-{}-{}", endpoint.ip(), endpoint.port())
 }
 
 /// In one step, so that nobody reads half a file.
 fn write_endpoints(files: &TempDir, endpoints: &[SocketAddr]) -> anyhow::Result<()> {
     let line = |endpoint: &SocketAddr| {
-        let (ip, port) = (endpoint.ip(), endpoint.port());
-        format!("  - {{name: r-{ip}-{port}, address: {ip}, port: {port}}}\n")
+        format!("  - {{name: {}, address: {}, port: {}}}\n", name(endpoint), endpoint.ip(), endpoint.port())
     };
     let document = format!("endpoints:\n{}", endpoints.iter().map(line).collect::<String>());
     let [new, file] = ["endpoints.new", "endpoints.yaml"].map(|name| files.path().join(name));
