@@ -65,7 +65,7 @@ test-mutants: rust python ## show that the end-to-end tests fail on builds that 
 	@$(with_parts) python3 tests/mutants.py $(MUTANTS)
 
 # Each writes its section of $(target)/bench/report.md.
-bench: rust python ## measure all that docs/performance.md tells, about 15 minutes and the build of a release
+bench: rust python ## measure all that docs/performance.md tells, about 20 minutes and the build of a release
 	@cargo bench --locked --bench steps
 	@$(with_valkey) $(with_envoy) cargo bench --locked --bench stream -- all
 

@@ -18,9 +18,13 @@ use crate::requests::prose;
 pub const PICKS_PER_SECOND: u32 = 500;
 /// Blocks of a prompt of 8,000 tokens, and of its beginning, which its conversation always has: 80 %.
 pub const BLOCKS: usize = 64;
-const KNOWN: usize = 51;
+pub const KNOWN: usize = 51;
 const BLOCK_BYTES: usize = 512;
 const CONVERSATIONS: usize = 256;
+
+/// All caches together are filled in some ten seconds. Where that takes a second, replicas differ in what is evicted first, and
+/// tell all again.
+pub const CACHE_TOKENS: u64 = 5_000_000;
 
 /// Few at once, as they come to a gateway.
 const TICK: Duration = Duration::from_millis(10);
@@ -94,7 +98,9 @@ impl Peer {
         let index = Arc::<PrefixIndex>::default();
         let (reader, mut writer) = pool(Arc::clone(&index));
         writer.replace(endpoints.iter().map(|(name, address)| Endpoint::new(name, *address)).collect());
-        let (config, config_writer) = live(PickerConfig::default());
+        let mut config = PickerConfig::default();
+        config.prefix_index.default_cache_tokens = CACHE_TOKENS;
+        let (config, config_writer) = live(config);
         let (now, outbox) = (Now::read(), Arc::new(Outbox::new(number)));
         let picker = Picker::new(reader, config, index, Arc::default(), super::GROUP, now.instant);
         Self {
@@ -111,9 +117,9 @@ impl Peer {
         self.count.get()
     }
 
-    /// How often it had to tell all again, or dropped something.
-    pub fn stumbled(&self) -> u64 {
-        self.replica.borrow().told_again() + self.replica.borrow().dropped()
+    /// How often it told all again, since another lacked something.
+    pub fn told_again(&self) -> u64 {
+        self.replica.borrow().told_again()
     }
 
     /// Picks until it is dropped.
