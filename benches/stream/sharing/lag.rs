@@ -23,7 +23,7 @@ impl Lag {
     /// Milliseconds below which this share lies of what came since `before`; between bounds by a straight line.
     pub fn millis(&self, before: &Self, share: f64) -> f64 {
         let counts = || self.0.iter().zip(&before.0).map(|((bound, now), (_, before))| (*bound, now - before));
-        let wanted = share * counts().last().map_or(0.0, |(_, all)| all);
+        let wanted = share * counts().next_back().map_or(0.0, |(_, all)| all);
         let (mut from, mut below) = (0.0, 0.0);
         for (bound, count) in counts() {
             if count >= wanted && count > below {
