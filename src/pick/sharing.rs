@@ -22,8 +22,6 @@ pub struct Replica {
     outbox: Arc<Outbox>,
     teller: Teller,
     inbox: Inbox,
-    /// How each of its own updates begins.
-    own: Vec<u8>,
     /// What was told last, until it is known to have arrived.
     told: Option<Update>,
 }
@@ -43,8 +41,7 @@ impl Replica {
         let since = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let epoch = u64::try_from(since).unwrap_or(u64::MAX).max(1);
         let (teller, inbox) = (Teller::new(&outbox, name, epoch), Inbox::new(epoch));
-        let own = encode(&Update { replica: outbox.replica(), epoch, ..Update::default() });
-        Self { outbox, teller, inbox, own, told: None }
+        Self { outbox, teller, inbox, told: None }
     }
 
     /// What was told last did not arrive, as far as is known: it is told again.
@@ -91,7 +88,7 @@ impl Picker {
     /// The bytes to send to all others now; none where there is nothing to tell. To be called at every interval, at
     /// least every 500 ms. Bytes that do not arrive are [lost](Replica::lost), and told again.
     pub fn tell(&self, replica: &mut Replica, now: Now) -> Option<Vec<u8>> {
-        let Replica { outbox, teller, inbox, told, .. } = replica;
+        let Replica { outbox, teller, inbox, told } = replica;
         let unplaced = inbox.unplaced(now.instant);
         let keys = self.keys(&self.config.load());
         *told = teller.update(outbox, &self.pool.load(), unplaced, keys, now.instant);
@@ -103,12 +100,8 @@ impl Picker {
     /// # Errors
     /// They are no update; nothing has changed.
     pub fn hear(&self, replica: &mut Replica, bytes: &[u8], told: Told, now: Now) -> Result<Heard, Undecodable> {
-        let Replica { outbox, inbox, own, .. } = replica;
-        // All that was told comes back: not worth reading.
-        if bytes.starts_with(own) {
-            return Ok(Heard::Own);
-        }
         let update = decode(bytes)?;
+        let Replica { outbox, inbox, .. } = replica;
         let config = self.config.load();
         let PickerConfig { sessions, prefix_index, .. } = &**config;
         let bytes_per_token = self.estimates.bytes_per_token();

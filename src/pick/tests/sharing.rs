@@ -214,17 +214,6 @@ fn another_replica_of_our_own_number_is_seen_to_be_another() {
 }
 
 #[test]
-fn what_we_told_ourselves_is_not_read_again() {
-    let mut one = peer(1, &["r1"], Now::read());
-    let mut own = one.tell().expect("a first word");
-    own.push(0xff);
-    let Peer { world, replica } = &mut one;
-    assert_eq!(world.picker.hear(replica, &own, Told::Now, world.now), Ok(Heard::Own));
-    own[1] ^= 1;
-    assert!(world.picker.hear(replica, &own, Told::Now, world.now).is_err(), "another's is read to its end");
-}
-
-#[test]
 fn who_missed_something_asks_and_is_told_whole_chains_again() {
     let mut peers = pair();
     let text = vec![b'x'; 8_000];
