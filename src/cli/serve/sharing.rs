@@ -106,6 +106,8 @@ impl Sharing {
             self.ready("no endpoint is in the pool");
             filled.await;
         }
+        // Under another name before, and perhaps in the middle of an update.
+        self.replica.lock().lost();
         self.tell_all_again();
         let settings = Settings { group: group.to_owned(), interval: plan.interval, log_bytes: plan.log_bytes };
         let late = async {

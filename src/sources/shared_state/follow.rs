@@ -22,10 +22,10 @@ const WRITE: Duration = Duration::from_secs(1);
 const BLOCK: Duration = Duration::from_secs(1);
 /// Entries that are read at once, as a rule some 100 KB; fewer where so many do not arrive in time.
 const AT_ONCE: usize = 64;
-/// How often the server is told to keep the log.
+/// How often the server is told to keep the log, and where it begins is looked at.
 const KEEP: Duration = Duration::from_secs(60);
 /// All is told again no more often, however short the log is.
-const TELL_ALL: Duration = Duration::from_secs(30);
+const TELL_ALL: Duration = Duration::from_secs(5);
 /// How often what is silent is forgotten.
 const FORGET: Duration = Duration::from_millis(100);
 
@@ -112,18 +112,18 @@ struct Writing<'a, E> {
 
 impl<E: Exchange> Writing<'_, E> {
     async fn run(self) -> Infallible {
-        let mut retry = Retry::default();
+        let (mut retry, mut told_all) = (Retry::default(), Instant::now());
         loop {
-            let Err(failure) = self.write(&mut retry).await;
+            let Err(failure) = self.write(&mut retry, &mut told_all).await;
             self.exchange.is(Side::Writing, Err(&failure));
             sleep(retry.next()).await;
         }
     }
 
-    async fn write(&self, retry: &mut Retry) -> Result<Infallible, Failure> {
+    async fn write(&self, retry: &mut Retry, told_all: &mut Instant) -> Result<Infallible, Failure> {
         let mut link = self.server.connect(WRITE).await?;
         let mut ticks = every(self.every);
-        let (mut kept, mut told_all) = (None::<Instant>, Instant::now());
+        let mut kept = None::<Instant>;
         loop {
             ticks.tick().await;
             let Some(bytes) = self.exchange.tell() else { continue };
@@ -131,7 +131,10 @@ impl<E: Exchange> Writing<'_, E> {
                 self.exchange.lost();
                 if failure.kind == SharingFailure::OutOfMemory {
                     // What is ours may be what fills it, and a write that is refused trims nothing.
-                    self.log.shrink(&mut link).await?;
+                    if let Err(failure) = self.log.shrink(&mut link).await {
+                        tracing::debug!(%failure, "the log cannot be made smaller");
+                    }
+                    self.exchange.tell_all_again();
                 }
                 return Err(failure);
             }
@@ -143,10 +146,13 @@ impl<E: Exchange> Writing<'_, E> {
                 if let Err(failure) = self.log.keep(&mut link).await {
                     tracing::debug!(%failure, "the log cannot be made to end with its last writer");
                 }
+                if self.log.look_at_its_beginning(&mut link).await? {
+                    self.exchange.tell_all_again();
+                }
             }
             // A chain whose beginning has left the log means nothing to who joins.
             if self.log.reach().is_some_and(|reach| told_all.elapsed() >= TELL_ALL.max(reach / 2)) {
-                told_all = Instant::now();
+                *told_all = Instant::now();
                 self.exchange.tell_all_again();
             }
         }
@@ -165,6 +171,8 @@ impl<E: Exchange> Reading<'_, E> {
         loop {
             let Err(failure) = self.read(&mut place, &mut retry).await;
             if failure.kind == SharingFailure::Timeout {
+                // One that does not arrive by itself is passed over.
+                place.is_stuck = place.at_once == 1;
                 place.at_once = (place.at_once / 2).max(1);
             }
             self.exchange.is(Side::Reading, Err(&failure));
@@ -176,11 +184,15 @@ impl<E: Exchange> Reading<'_, E> {
     async fn read(&self, place: &mut Place, retry: &mut Retry) -> Result<Infallible, Failure> {
         let mut link = self.server.connect(BLOCK + WRITE).await?;
         let newest = self.log.newest(&mut link).await?;
-        if newest < place.last {
-            // It was restarted, or another has taken its place, and knows less. What that knows was heard already.
-            place.last = newest;
-            self.log.begins_again();
+        if place.last > Id::default() && !self.log.has(&mut link, place.last).await? {
+            // It was restarted, or another has taken its place: who joins knows no more than what is there now. What it has
+            // that is older than what was read was heard already.
+            place.last = place.last.min(newest);
+            self.log.look_at_its_beginning(&mut link).await?;
             self.exchange.tell_all_again();
+        }
+        if std::mem::take(&mut place.is_stuck) {
+            place.last = newest;
         }
         while place.last < newest {
             self.take(&mut link, place, newest).await?;
@@ -196,7 +208,7 @@ impl<E: Exchange> Reading<'_, E> {
     async fn take(&self, link: &mut Link, place: &mut Place, newest: Id) -> Result<(), Failure> {
         let asked_at = Instant::now();
         let entries = self.log.read(link, place.last, place.at_once, BLOCK).await?;
-        place.at_once = (2 * place.at_once).min(AT_ONCE);
+        place.at_once = (place.at_once + 1).min(AT_ONCE);
         if entries.is_empty() && place.last < newest {
             // What was there is gone: trimmed, or the key deleted.
             place.last = newest;
@@ -224,11 +236,13 @@ struct Place {
     last: Id,
     /// Entries to read at once.
     at_once: usize,
+    /// Whether the next one did not even arrive by itself.
+    is_stuck: bool,
 }
 
 impl Default for Place {
     fn default() -> Self {
-        Self { last: Id::default(), at_once: AT_ONCE }
+        Self { last: Id::default(), at_once: AT_ONCE, is_stuck: false }
     }
 }
 

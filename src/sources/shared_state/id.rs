@@ -11,6 +11,14 @@ pub struct Id {
 }
 
 impl Id {
+    /// The place right before this one.
+    pub fn before(self) -> Self {
+        match self.number.checked_sub(1) {
+            Some(number) => Self { number, ..self },
+            None => Self { millis: self.millis.saturating_sub(1), number: u64::MAX },
+        }
+    }
+
     /// Reads one, as in `1700000000000-0`.
     pub fn parse(text: &str) -> Option<Self> {
         let (millis, number) = text.split_once('-')?;
@@ -34,6 +42,8 @@ mod tests {
         let parsed = texts.map(|text| Id::parse(text).expect("an id"));
         assert!(parsed.is_sorted());
         assert_eq!(parsed.map(|id| id.to_string()), texts);
+        let before = ["5-1", "5-0"].map(|text| Id::parse(text).expect("an id").before().to_string());
+        assert_eq!(before, ["5-0", "4-18446744073709551615"]);
         assert_eq!(["", "5", "a-1", "5-", "-1"].map(Id::parse), [None; 5]);
     }
 }

@@ -15,7 +15,7 @@ use super::window::Window;
 /// in one log.
 const FIELD: &str = "v1";
 /// Seconds after which a log that nobody writes any more is gone: a pool that was deleted leaves nothing behind.
-const ABANDONED: u64 = 24 * 60 * 60;
+const ABANDONED: u64 = 60 * 60;
 /// Entries that stay where the server has no memory left.
 const LEAST: usize = 100;
 /// How long the doctor waits for an answer.
@@ -63,7 +63,7 @@ impl Log {
         Ok(())
     }
 
-    /// The log goes on to be kept, for a day.
+    /// The log goes on to be kept, for an hour.
     pub async fn keep(&self, link: &mut Link) -> Result<(), Failure> {
         link.ask(cmd("EXPIRE").arg(&self.key).arg(ABANDONED)).await
     }
@@ -93,9 +93,24 @@ impl Log {
         Ok(entries)
     }
 
-    /// The log is another one.
-    pub fn begins_again(&self) {
-        self.window.lock().clear();
+    /// Whether this entry is still there.
+    pub async fn has(&self, link: &mut Link, id: Id) -> Result<bool, Failure> {
+        Ok(self.after(link, id.before()).await? == Some(id))
+    }
+
+    /// Looks where the log begins, whoever let go what was there; returns whether others would miss it.
+    pub async fn look_at_its_beginning(&self, link: &mut Link) -> Result<bool, Failure> {
+        let first = self.after(link, Id::default()).await?;
+        Ok(self.window.lock().starts_at(first))
+    }
+
+    /// The place of the first entry behind `id`.
+    async fn after(&self, link: &mut Link, id: Id) -> Result<Option<Id>, Failure> {
+        let mut command = cmd("XREAD");
+        command.arg("COUNT").arg(1).arg("STREAMS").arg(&self.key).arg(id.to_string());
+        let streams: Option<Vec<Stream>> = link.ask(&command).await?;
+        let first = streams.into_iter().flatten().flat_map(|(_, entries)| entries).next();
+        Ok(first.and_then(|(id, _)| Id::parse(&id)))
     }
 
     /// How far back the log reaches, once something had to go.

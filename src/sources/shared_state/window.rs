@@ -49,9 +49,22 @@ impl Window {
         }
     }
 
-    /// The log is another one.
-    pub fn clear(&mut self) {
-        *self = Self::new(self.limit);
+    /// The log begins with this entry, or is empty: what was counted before that is gone, whoever let it go. Returns
+    /// whether that is so much that others would miss it: replicas do not trim to the entry alike.
+    pub fn starts_at(&mut self, first: Option<Id>) -> bool {
+        let Some(oldest) = self.chunks.front().map(|chunk| chunk.first) else { return false };
+        let Some(first) = first.filter(|first| *first <= self.newest) else {
+            *self = Self::new(self.limit);
+            return true;
+        };
+        while self.chunks.get(1).is_some_and(|second| second.first <= first) {
+            self.bytes -= self.chunks.pop_front().map_or(0, |chunk| chunk.bytes);
+        }
+        if let Some(front) = self.chunks.front_mut() {
+            front.first = front.first.max(first);
+        }
+        let span = self.newest.millis.saturating_sub(oldest.millis);
+        first.millis.saturating_sub(oldest.millis) > span / 8
     }
 
     /// The first entry that stays, once others had to go.
@@ -82,8 +95,22 @@ mod tests {
         assert_eq!((window.begins(), window.reach()), (Some(id(1_000, 0)), Some(Duration::from_secs(5))));
         window.note(id(7_000, 0), 60_000);
         assert_eq!((window.begins(), window.bytes), (Some(id(7_000, 0)), 60_100), "what is written now stays");
-        window.clear();
+        assert!(window.starts_at(None));
         assert_eq!((window.begins(), window.bytes), (None, 0));
+    }
+
+    #[test]
+    fn what_others_let_go_is_not_counted_and_seen_where_it_is_much() {
+        let mut window = Window::new(64_000);
+        assert!(!window.starts_at(None), "nothing was there");
+        (0..32).for_each(|number| window.note(id(1_000 * number, 0), 900));
+        assert_eq!(
+            [0, 2_000, 2_000, 20_500].map(|millis| window.starts_at(Some(id(millis, 0)))),
+            [false, false, false, true]
+        );
+        assert_eq!((window.bytes, window.begins()), (12_000, None));
+        assert!(window.starts_at(Some(id(90_000, 0))), "all that was counted is gone");
+        assert_eq!(window.bytes, 0);
     }
 
     #[test]

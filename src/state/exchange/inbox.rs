@@ -97,7 +97,8 @@ impl Inbox {
             Admission::Late => return Heard::Late,
             Admission::Crowded => return Heard::Crowded,
         };
-        if !is_history && update.unplaced.contains(&tables.outbox.replica()) {
+        // However late it is read: nobody else has this number, and no earlier life had it.
+        if update.unplaced.contains(&tables.outbox.replica()) {
             tables.outbox.lacks();
         }
         // A release that does not say cuts as the first did.
@@ -105,7 +106,8 @@ impl Inbox {
         let blocks = if is_other_cut { &[] } else { &*update.blocks };
         let mut budget = BUDGET;
         let unplaced = blocks.iter().filter(|blocks| !tables.take_blocks(blocks, &mut budget)).count();
-        if unplaced > 0 {
+        // What a log lacks at its beginning shows when it is missed.
+        if unplaced > 0 && !is_history {
             self.peers.note_unplaced(update.replica);
         }
         let is_other_key = update.digest_key != tables.keys.digest;
@@ -132,7 +134,7 @@ impl Inbox {
 
     /// Asks these again: the update that did so is lost.
     pub fn ask_again(&mut self, replicas: &[u64]) {
-        replicas.iter().for_each(|replica| self.peers.note_unplaced(*replica));
+        replicas.iter().for_each(|replica| self.peers.ask_again(*replica));
     }
 
     /// The replicas that are not silent.

@@ -155,6 +155,11 @@ impl Peers {
         self.by_number.entry(replica).and_modify(|peer| peer.is_unplaced = true);
     }
 
+    /// `replica` was not asked after all.
+    pub fn ask_again(&mut self, replica: u64) {
+        self.by_number.entry(replica).and_modify(|peer| (peer.is_unplaced, peer.asked) = (true, None));
+    }
+
     /// Who is to be asked now to tell all again.
     pub fn unplaced(&mut self, now: Instant) -> Vec<u64> {
         let since = |at| now.saturating_duration_since(at);

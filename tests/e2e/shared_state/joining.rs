@@ -58,16 +58,18 @@ async fn a_replica_that_joins_after_a_restart_of_the_server_knows_what_is_still_
     let text = prompt("asked again", 12_000);
     let home = site.chat(0, None, &text).await;
     site.is_told().await;
-    valkey.kill();
-    valkey.restart().await;
-    site.hear_each_other().await;
     let told_again = "homing_shared_state_told_again_total";
-    let before = site.homings[0].count(told_again).await;
-    eventually("all is told again", async || {
-        site.chat(0, None, &text).await;
-        (site.homings[0].count(told_again).await > before).then_some(())
-    })
-    .await;
+    let before = futures_util::future::join_all(site.homings.iter().map(|it| it.count(told_again))).await;
+    valkey.kill();
+    // Long enough that nobody comes back at once, and somebody writes before the others read.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    valkey.restart().await;
+    let entry = redis::cmd("XADD").arg("homing:{site}:news").arg("*").arg("v1").arg("somebody was here").to_owned();
+    valkey.send::<String>(&entry).await.expect("it is written");
+    site.hear_each_other().await;
+    for (homing, before) in site.homings.iter().zip(before) {
+        eventually("each tells all again", async || (homing.count(told_again).await > before).then_some(())).await;
+    }
     site.chat(0, None, &text).await;
     site.is_told().await;
     site.join(&["--shared-state", &url]).await;
