@@ -152,7 +152,7 @@ fn valkey_is_bounded_keeps_nothing_and_may_only_do_what_homing_does() {
     for line in ["save \"\"", "appendonly no", "maxmemory 100663296", "maxmemory-policy noeviction"] {
         assert!(script.lines().any(|found| found == line), "{line} in {script}");
     }
-    assert!(script.contains(" ~homing:* resetchannels -@all +@stream +@connection -@dangerous\n"), "{script}");
+    assert!(script.contains(" ~homing:* resetchannels -@all +@stream +@connection -@dangerous +expire\n"), "{script}");
     let pod = &valkey(&objects).expect("a Valkey")["spec"];
     assert_eq!(pod["automountServiceAccountToken"], false);
     let deployment = objects.iter().find(|object| is_valkeys(object) && object["kind"] == "Deployment");
