@@ -73,6 +73,7 @@ pub fn update(data: &[u8]) {
     assert!(picker.hear(&mut replica, data, Told::Now, now).is_ok());
     assert_eq!(load(), before);
     let later = Now { instant: now.instant + SILENCE, ..now };
+    picker.forget_silent(&mut replica, later);
     assert!(picker.tell(&mut replica, later).is_some());
     assert!(load().iter().all(|(in_flight, _)| *in_flight == 0));
 }
