@@ -100,7 +100,7 @@ pub struct SharingMetrics {
     pub refused: Counter,
     /// News that were dropped because they could not be sent in time.
     pub dropped: Counter,
-    /// How often all was told again because others lacked something.
+    /// How often all was told again.
     pub told_again: Counter,
     /// Failures to reach the shared state.
     pub failures: Counters<SharingFailure>,
@@ -129,7 +129,11 @@ impl SharingMetrics {
             bytes: Counters::new(r, "bytes", "Bytes of messages between replicas", "direction", &directions),
             refused: counter(r, "refused", "Messages that were not understood or not believed"),
             dropped: counter(r, "dropped", "News that were dropped because they could not be sent in time"),
-            told_again: counter(r, "told_again", "How often all was told again because others lacked something"),
+            told_again: counter(
+                r,
+                "told_again",
+                "How often all was told again: others lacked something, or the log has lost what who joins needs",
+            ),
             failures: Counters::new(
                 r,
                 "failures",

@@ -19,7 +19,7 @@ use crate::model::Now;
 use crate::pick::{Picker, Replica, Told};
 use crate::serving::{BlockReady, Readiness};
 use crate::sources::shared_state::{self, Exchange, Failure, News, Server, Settings, Side};
-use crate::state::{Outbox, Peer, PoolReader};
+use crate::state::{Outbox, Peer, PoolReader, SILENCE};
 
 use self::health::Health;
 use self::heard::Judge;
@@ -184,7 +184,9 @@ impl Exchange for Sharing {
             self.metrics().refused.inc();
             return;
         };
-        let told = if news.is_history { Told::Before } else { Told::Now };
+        // What a dead replica said last must not make it live on with who reads late.
+        let is_late = news.age.is_some_and(|age| age >= SILENCE);
+        let told = if news.is_history || is_late { Told::Before } else { Told::Now };
         // It comes from outside, and would come again after a restart: it costs itself, and never the process.
         let heard =
             catch_unwind(AssertUnwindSafe(|| self.picker.hear(&mut self.replica.lock(), bytes, told, Now::read())));

@@ -14,8 +14,6 @@ use super::log::Log;
 use super::retry::Retry;
 use super::server::Server;
 
-/// An entry that is older says nothing of what is in flight now: whoever wrote it may be gone.
-const SILENCE: Duration = Duration::from_millis(1500);
 /// How long an entry may take to be written: then the server hangs, and the connection is made anew.
 const WRITE: Duration = Duration::from_secs(1);
 /// How long one read waits for an entry. Each replica writes twice a second, so a read that finds nothing is rare.
@@ -45,7 +43,7 @@ pub struct Settings {
 pub struct News<'a> {
     /// An update, of this replica too; nothing where the entry is something else.
     pub bytes: Option<&'a [u8]>,
-    /// Whether it was there before this replica listened, or came too late to say what is in flight now.
+    /// Whether it was there before this replica listened.
     pub is_history: bool,
     /// How long ago it was written; nothing as long as the server's clock is not known.
     pub age: Option<Duration>,
@@ -220,10 +218,8 @@ impl<E: Exchange> Reading<'_, E> {
         }
         for entry in entries {
             place.last = entry.id;
-            let age = self.log.age(entry.id);
-            // What a dead replica said last must not make it live on with who reads late.
-            let is_history = entry.id <= newest || age.is_some_and(|age| age >= SILENCE);
-            self.exchange.hear(News { bytes: entry.bytes.as_deref(), is_history, age });
+            let is_history = entry.id <= newest;
+            self.exchange.hear(News { bytes: entry.bytes.as_deref(), is_history, age: self.log.age(entry.id) });
             // Each may be the work of a millisecond, and probes are answered on this thread too.
             tokio::task::yield_now().await;
         }
